@@ -324,11 +324,11 @@ class Climb(SavedClimb):
             The rung has no finished run, or the images of its seeds were not degraded in the same
             way.
         """
-        from convladder.report import plots
+        from convladder.report import robustness_plots
 
         self.runs(rung)
         own = measure_robustness(self.lineup.pooled[rung])
-        return plots.draw_robustness(own, self.parent_robustness(rung), new_figure())
+        return robustness_plots.draw_robustness(own, self.parent_robustness(rung), new_figure())
 
     def table(self) -> pd.DataFrame:
         """Return one row per rung, as people read it; `summary_table` has every figure in full.

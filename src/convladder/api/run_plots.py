@@ -248,6 +248,6 @@ class PlottedRun(SavedRun):
         RunError
             A file of the run is missing or damaged.
         """
-        from convladder.report import plots
+        from convladder.report import robustness_plots
 
-        return plots.draw_robustness(robustness_of(self), into=new_figure())
+        return robustness_plots.draw_robustness(robustness_of(self), into=new_figure())

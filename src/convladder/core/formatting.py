@@ -18,6 +18,15 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def duration(seconds: float) -> str:
+    """Write how long something took, in seconds.
+
+    >>> duration(7.12), duration(1645.3)
+    ('7.1 s', '1,645 s')
+    """
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:,.0f} s"
+
+
 def short_name(source: str) -> str:
     """Return the last part of a path, or a name as it is.
 

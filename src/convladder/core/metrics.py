@@ -99,11 +99,12 @@ class Metric:
     def write_sizes(self, low: float, high: float) -> str:
         """Write a range of differences without signs.
 
-        >>> ACCURACY.write_sizes(0.02, 0.04)
-        '2.0 to 4 points'
+        >>> ACCURACY.write_sizes(0.02, 0.045), metric_named("auroc").write_sizes(0.02, 0.045)
+        ('2.0 to 4.5 points', '0.02 to 0.045')
         """
-        least = f"{100 * low:.1f}" if self.is_share else self.write_size(low)
-        return f"{least} to {self.write_size(high)}"
+        if not self.is_share:
+            return f"{self.write_size(low)} to {self.write_size(high)}"
+        return f"{100 * low:.1f} to {100 * high:.1f} points"
 
     def write_bounds(self, low: float, high: float) -> str:
         """Write an interval of differences without its unit.

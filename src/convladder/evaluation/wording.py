@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from convladder.evaluation.intervals import Proportion
     from convladder.evaluation.thresholds import Basis
 
+_DEGRADED = {
+    "gaussian_noise": "noisy images",
+    "gaussian_blur": "blurred images",
+    "brightness": "brightened images",
+    "contrast": "low-contrast images",
+    "jpeg_compression": "images compressed much as JPEG",
+    "shift": "shifted images",
+    "rotation": "rotated images",
+}
 _ONLY_HARD = (
     "This separates hard images from easy ones. It does not detect images of something else."
 )
@@ -164,6 +173,15 @@ def of_suspects(suspects: int, images: int, accuracy: float) -> str:
         f"right on {100 * accuracy:.1f} % of the test images, so many of these are its own "
         "mistakes. Look at the first ones."
     )
+
+
+def where(corruption: str) -> str:
+    """Return the images that a corruption makes, as people speak of them.
+
+    >>> where("contrast"), where("rotation")
+    ('low-contrast images', 'rotated images')
+    """
+    return _DEGRADED.get(corruption, f"images with {readable(corruption)}")
 
 
 def readable(name: str) -> str:

@@ -23,6 +23,7 @@ from convladder.report.style import (
 
 _COLOURS, _LINES = (ORANGE, BLUE, GREEN), ("-", "--", "-.", (0, (3, 1, 1, 1, 1, 1)))
 _HEIGHT = 4.4
+ALIKE = 0.02  # shares of classes that differ by less are one line
 
 
 @styled
@@ -32,7 +33,7 @@ def draw_roc(found: Curves, classes: Sequence[str] | None = None, into: Into = N
     axes = new_axes(into, height=_HEIGHT)
     for number, each in enumerate(shown):
         label = _label(found, each.name, "AUC", each.roc_area)
-        _draw(axes, each.roc, number, label)
+        _draw(axes, each.roc, number, label, edges=len(shown) == 1)
     if (average := _average(found, shown)) is not None:
         label = _label(found, average.name, "AUC", average.roc_area)
         axes.plot(average.roc.x, average.roc.y, color=INK, lw=1, label=label)
@@ -50,15 +51,13 @@ def draw_precision_recall(
     axes = new_axes(into, height=_HEIGHT)
     for number, each in enumerate(shown):
         label = _label(found, each.name, "AP", each.average_precision)
-        _draw(axes, each.precision_recall, number, label)
+        _draw(axes, each.precision_recall, number, label, edges=len(shown) == 1)
     if (average := _average(found, shown)) is not None:
         label = _label(found, average.name, "AP", average.average_precision)
         axes.plot(
             average.precision_recall.x, average.precision_recall.y, color=INK, lw=1, label=label
         )
-    for number, share in enumerate({each.share: None for each in shown if each.share}):
-        chance = "chance: the share of the class" if number == 0 else None
-        axes.plot([0, 1], [share] * 2, color=MUTED, lw=1, ls=":", label=chance)
+    _draw_chance(axes, [each.share for each in shown if each.share])
     axes.set(xlabel="recall", ylabel="precision")
     return _finish(axes)
 
@@ -67,11 +66,22 @@ def _average(found: Curves, shown: Sequence[ClassCurves]) -> ClassCurves | None:
     return found.macro_average if len(shown) > 1 else None
 
 
-def _draw(axes: Axes, curve: Curve, number: int, label: str) -> None:
+def _draw_chance(axes: Axes, shares: Sequence[float]) -> None:
+    """Draw the precision of guessing: a line, or one for each class where they differ visibly."""
+    alike = bool(shares) and max(shares) - min(shares) < ALIKE
+    drawn = [sum(shares) / len(shares)] if alike else shares
+    for number, share in enumerate(drawn):
+        label = "chance: the share of the class" if number == 0 else None
+        colour = MUTED if alike else _COLOURS[number % len(_COLOURS)]
+        axes.plot([0, 1], [share] * 2, color=colour, lw=1, ls=":", label=label)
+
+
+def _draw(axes: Axes, curve: Curve, number: int, label: str, *, edges: bool) -> None:
+    """Draw a curve on its band; edges of several bands would cross each other."""
     colour = _COLOURS[number % len(_COLOURS)]
     line = _LINES[number % len(_LINES)]
-    axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.08, lw=0)
-    for edge in (curve.low, curve.high):  # bands overlap, and edges tell them apart
+    axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.12, lw=0)
+    for edge in (curve.low, curve.high) if edges else ():
         axes.plot(curve.x, edge, color=colour, ls=line, lw=0.7, alpha=0.7)
     axes.plot(curve.x, curve.y, color=colour, ls=line, lw=1.6, label=label)
 

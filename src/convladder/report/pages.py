@@ -2,26 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from markupsafe import Markup
 
 from convladder.core import files
 from convladder.core.metrics import Metric
-from convladder.report import panels, plots, search_plots
+from convladder.report import (
+    degraded,
+    learning,
+    panels,
+    plots,
+    robustness_plots,
+    rung_rows,
+    search_plots,
+)
 from convladder.report.panels import Subject
 from convladder.report.pictures import Pictures
-from convladder.report.templating import write_page
-from convladder.results import model_card, provenance, standings
+from convladder.report.templating import PAGE, write_page
+from convladder.results import (
+    answer,
+    folders,
+    headline,
+    model_card,
+    next_steps,
+    provenance,
+    standings,
+    verdicts,
+)
 from convladder.results.comparison import RunComparison
+from convladder.results.group_summary import Claim, GroupSummary
 from convladder.results.saved_climb import SavedClimb
 from convladder.results.saved_run import SavedRun
-from convladder.results.seed_runs import SeedRun, estimate_of, robustness_of
+from convladder.results.seed_runs import SeedRun, estimate_of, robustness_of, trial_name
 from convladder.tuning.results import SearchResults
 
+SAID = {
+    "search": "Candidates by their validation result, in order",
+    "curves": "Learning curves of the candidates",
+    "importances": "How much each setting mattered",
+    "parallel": "The settings of each candidate, and its result",
+    "tuned": "The default and the settings found, side by side, with intervals",
+}
 SHOWN = 10  # of the best candidates of a search
+DEGRADED = "Accuracy over the strength of each corruption. The table below has the means."
 
 
 def write_climb(results: SavedClimb) -> Path:
@@ -29,23 +57,38 @@ def write_climb(results: SavedClimb) -> Path:
     results.write_tables()
     pictures = Pictures(results.folder)
     ladder_chart = plots.draw_standings(list(results.standings.values()), results.against_parent)
+    pictures.keep_chart("ladder", ladder_chart)
+    axis = rung_rows.axis_of(results.standings)
+    subject = Subject(results.shown_seed, results.shown, pictures, results.shown_seeds)
     return write_page(
         results.folder,
         "climb.html",
         results=results,
-        headline=results.headline(),
+        answer=answer.of_climb(results),
+        circumstances=list(headline.circumstances(results)),
+        axis=axis,
+        rung_rows=rung_rows.rows_of(results, axis),
         changes={rung.name: rung.change for rung in results.ladder.rungs},
-        steps={rung.name: _steps(results, rung.name) for rung in results.ladder.rungs},
+        heights={rung.name: _height(results, rung.name) for rung in results.ladder.rungs},
+        steps_differ=bool({*results.steps} - {*results.from_start}),
+        telling=_telling(results.against_parent),
+        corrupted_decided=verdicts.name_decided(
+            results.corrupted_against_parent, "On degraded images"
+        ),
         signs=plots.VERDICT_SIGNS,
-        ladder_chart=pictures.add("ladder", ladder_chart),
+        runs={name: _links(results, each) for name, each in results.standings.items()},
         curves=_curves(results, pictures),
+        learned={name: learning.table(each.runs) for name, each in results.standings.items()},
         bearing=_bearing(results, pictures),
+        mosaic=degraded.mosaic_of(results.shown),
         alone=results.ladder.rungs[0].name if len(results.ladder.rungs) == 1 else None,
+        of_several=len(results.shown_seeds) > 1,
         data=results.about["data"],
         in_all=_in_all(results.about["data"]),
         environment=results.environment,
         standings_rows=standings.table(results.standings, "rung"),
-        **panels.show(Subject(results.shown_seed, results.shown, pictures, results.shown_seeds)),
+        steps_next=next_steps.of_climb(results),
+        **panels.show(subject),
     )
 
 
@@ -55,20 +98,26 @@ def write_run(run: SavedRun) -> Path:
     model_card.write(run, pooled.calibrated)
     pictures = Pictures(run.folder)
     own = robustness_of(run)
+    drawn = robustness_plots.draw_robustness(own)
     return write_page(
         run.folder,
         "run.html",
+        answer=answer.of_run(run),
         metric=run.experiment.judged_by,
         found=estimate_of(run),
+        climb=_page_of_climb(run),
         curves=[
-            pictures.add(name, plots.draw_curves([run], metric))
+            pictures.add(name, plots.draw_curves([run], metric), f"{metric} over the epochs")
             for name, metric in _histories(run.experiment.judged_by)
         ],
+        learned=learning.table([run]),
         robustness=own,
-        bearing=pictures.add_grid("robustness", plots.draw_robustness(own)),
+        bearing=pictures.add_grid("robustness", drawn, DEGRADED),
+        mosaic=degraded.mosaic_of(run),
         data=run.about["data"],
         environment=run.about["environment"],
         changes=provenance.changes_on_the_way(run.about),
+        steps_next=next_steps.of_run(run),
         **panels.show(Subject(pooled, run, pictures, (pooled,))),
     )
 
@@ -88,11 +137,15 @@ def write_comparison(comparison: RunComparison, folder: Path) -> Path:
         images=groups[reference].estimate.images,
         signs=plots.VERDICT_SIGNS,
         chart=pictures.add(
-            "comparison", plots.draw_standings(list(groups.values()), comparison.claims)
+            "comparison",
+            plots.draw_standings(list(groups.values()), comparison.claims),
+            "The groups side by side, with intervals. The tables below say the same.",
         ),
         bearing={
             name: pictures.add_grid(
-                f"robustness-{number}", plots.draw_robustness(own, found[reference])
+                f"robustness-{number}",
+                robustness_plots.draw_robustness(own, found[reference]),
+                DEGRADED,
             )
             for number, (name, own) in enumerate(found.items())
             if name != reference and lineup.asked_alike(name, reference)
@@ -103,7 +156,11 @@ def write_comparison(comparison: RunComparison, folder: Path) -> Path:
 def _curves(results: SavedClimb, pictures: Pictures) -> dict[str, list[Markup]]:
     return {
         name: [
-            pictures.add(f"{name}-{which}", plots.draw_curves(standing.runs, metric))
+            pictures.add(
+                f"{name}-{which}",
+                plots.draw_curves(standing.runs, metric),
+                f"{metric} of {name} over the epochs, on train and validation",
+            )
             for which, metric in _histories(standing.metric)
         ]
         for name, standing in results.standings.items()
@@ -115,15 +172,38 @@ def _histories(metric: Metric) -> list[tuple[str, str]]:
     return [(metric.kind, metric.name), ("loss", "loss")]
 
 
-def _bearing(results: SavedClimb, pictures: Pictures) -> dict[str, Markup]:
-    """Draw how each rung bears corruption, beside its parent."""
-    found = results.lineup.robustness
-    return {
-        name: pictures.add_grid(
-            f"{name}-robustness", plots.draw_robustness(own, results.parent_robustness(name))
-        )
-        for name, own in found.items()
-    }
+def _bearing(results: SavedClimb, pictures: Pictures) -> Markup | None:
+    """Draw how the rungs bear corruption, those that were asked as the one that is shown."""
+    shown, found = results.shown.rung, results.lineup.robustness
+    if shown not in found:
+        return None
+    alike = {
+        name: own for name, own in found.items() if results.lineup.asked_alike(name, shown)
+    } | {shown: found[shown]}
+    drawn = robustness_plots.draw_rungs(alike, shown, results.ladder.rungs[0].name)
+    return pictures.add_grid("robustness", drawn, DEGRADED)
+
+
+def _telling(claims: Iterable[Claim]) -> list[str]:
+    """Return the rungs of which a verdict says something."""
+    return [claim.name for claim in claims if claim.difference.verdict in ("better", "worse")]
+
+
+def _links(results: SavedClimb, standing: GroupSummary) -> list[dict[str, str]]:
+    """Return where the runs of a rung are: their page, or their folder where they have none."""
+    links = []
+    for run in standing.runs:
+        place = run.folder / PAGE
+        target = place if place.exists() else run.folder
+        link = quote(target.relative_to(results.folder).as_posix())
+        links.append({"name": trial_name(run), "link": link if target is place else f"{link}/"})
+    return links
+
+
+def _page_of_climb(run: SavedRun) -> str | None:
+    """Return where the page of a run's climb is, from the run's folder, if it is of a climb."""
+    folder = folders.climb_of(run.folder)
+    return None if folder is None else Path(os.path.relpath(folder / PAGE, run.folder)).as_posix()
 
 
 def _in_all(data: Mapping[str, Any]) -> dict[str, int]:
@@ -133,10 +213,10 @@ def _in_all(data: Mapping[str, Any]) -> dict[str, int]:
     }
 
 
-def _steps(results: SavedClimb, name: str) -> int:
+def _height(results: SavedClimb, name: str) -> int:
     """Return how many steps above its root a rung stands."""
     parent = results.ladder.rung(name).parent
-    return 1 + _steps(results, parent) if parent else 0
+    return 1 + _height(results, parent) if parent else 0
 
 
 def write_search(results: SearchResults) -> Path:
@@ -175,7 +255,7 @@ def write_search(results: SearchResults) -> Path:
         results=results,
         climb=climb,
         signs=plots.VERDICT_SIGNS,
-        charts={name: pictures.add(name, axes) for name, axes in charts.items()},
+        charts={name: pictures.add(name, axes, SAID[name]) for name, axes in charts.items()},
         best=finished.head(SHOWN).to_dict("records"),
         failed=table[table["error"] != ""].to_dict("records"),
         data=results.about["data"],

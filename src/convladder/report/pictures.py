@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -34,21 +34,28 @@ class Pictures:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "plots"
 
-    def add(self, name: str, axes: Axes) -> Markup:
+    def add(self, name: str, axes: Axes, said: str) -> Markup:
+        """Take a chart; `said` is what it shows, for those who do not see it."""
         figure = axes.figure.figure
-        return self._add(name, figure, style.find_edges(figure))
+        return self._add(name, figure, style.find_edges(figure), said)
 
-    def add_grid(self, name: str, grid: style.Grid) -> Markup:
+    def add_grid(self, name: str, grid: style.Grid, said: str) -> Markup:
         """Take a figure whose margins are given."""
         figure = grid.flat[0].figure
-        return self._add(name, figure, figure.bbox_inches)
+        return self._add(name, figure, figure.bbox_inches, said)
+
+    def keep_chart(self, name: str, axes: Axes) -> None:
+        """Take a chart that is a file alone."""
+        figure = axes.figure.figure
+        style.save_png(figure, self._folder / f"{name}.png", style.find_edges(figure))
 
     def keep(self, name: str, gallery: Gallery) -> None:
         save_gallery(gallery, self._folder / f"{name}.png")
 
-    def _add(self, name: str, figure: Figure, box: Bbox) -> Markup:
+    def _add(self, name: str, figure: Figure, box: Bbox, said: str) -> Markup:
         style.save_png(figure, self._folder / f"{name}.png", box)
-        return Markup(style.to_svg(figure, name, box))  # matplotlib has escaped the text in it
+        # matplotlib has escaped the text in it
+        return Markup(style.to_svg(figure, name, box, str(escape(said))))
 
 
 def save_gallery(gallery: Gallery, path: Path) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -19,16 +18,12 @@ from convladder.core.errors import ExperimentError
 from convladder.core.formatting import either, quantity
 from convladder.evaluation.calibration import Bin
 from convladder.evaluation.differences import Verdict
-from convladder.evaluation.robustness import Robustness
-from convladder.evaluation.statistics import Estimate
-from convladder.evaluation.wording import readable
 from convladder.report.style import (
     BLUE,
     INK,
     MUTED,
     ORANGE,
     WIDTH,
-    Grid,
     Into,
     drawable,
     new_axes,
@@ -63,14 +58,6 @@ _CHART_SIGNS: Mapping[Verdict, str] = {
 }
 
 _MOST_LABELS = 30
-_GRID_MARGINS = {
-    "left": 0.073,
-    "right": 0.992,
-    "bottom": 0.12,
-    "top": 0.935,
-    "wspace": 0.05,
-    "hspace": 0.32,
-}
 
 
 @styled
@@ -218,49 +205,6 @@ def draw_reliability(before: Sequence[Bin], after: Sequence[Bin], into: Into = N
     )
     axes.legend(loc="best", fontsize=8)
     return axes
-
-
-@styled
-def draw_robustness(
-    own: Robustness, other: Robustness | None = None, into: Figure | None = None
-) -> Grid:
-    """Draw accuracy over each corruption's strength, a panel each, with another's in grey."""
-    figure = into or Figure()
-    figure.set_size_inches(1.55 * WIDTH, 0.72 * WIDTH)
-    columns = -(-len(own.curves) // 2)
-    margins = None if figure.get_layout_engine() else _GRID_MARGINS  # an engine finds its own
-    grid: Grid = figure.subplots(
-        2, columns, sharex=True, sharey=True, squeeze=False, gridspec_kw=margins
-    )
-    for axes in grid.flat[len(own.curves) :]:
-        axes.set_axis_off()
-    for axes, (name, curve) in zip(grid.flat, own.curves.items(), strict=False):
-        if other is not None:
-            _draw_decline(axes, other.curves[name], MUTED, "--")
-        _draw_decline(axes, curve, BLUE, "-")
-        axes.set_title(readable(name), fontsize=9)
-    for axes in grid[:, 0]:
-        axes.set(
-            ylabel="accuracy, %", ylim=(0, 1.02), yticks=[0, 0.5, 1], yticklabels=["0", "50", "100"]
-        )
-    for axes in grid[-1]:
-        axes.set(xlabel="strength", xticks=range(6))
-    for axes in grid[0, len(own.curves) - grid.shape[1] :]:  # with nothing below
-        axes.tick_params(labelbottom=True)
-    return grid
-
-
-def _draw_decline(axes: Axes, curve: Sequence[Estimate], colour: str, line: str) -> None:
-    strengths = range(len(curve))
-    axes.plot(strengths, [each.mean for each in curve], line, color=colour, lw=1.4)
-    axes.fill_between(
-        strengths,
-        [each.low for each in curve],
-        [each.high for each in curve],
-        color=colour,
-        alpha=0.15,
-        lw=0,
-    )
 
 
 def _draw_rung(axes: Any, row: int, standing: GroupSummary, colour: str) -> None:

@@ -99,13 +99,16 @@ def find_edges(figure: Figure) -> Bbox:
         return figure.get_tightbbox().padded(PADDING)
 
 
-def to_svg(figure: Figure, name: str, box: Bbox) -> str:
-    """Return part of a figure as inline SVG in the page's colours; `name` keeps ids apart."""
+def to_svg(figure: Figure, name: str, box: Bbox, label: str) -> str:
+    """Return part of a figure as inline SVG in the page's colours.
+
+    name : keeps ids apart. label : says what it shows, escaped.
+    """
     text = io.StringIO()
     with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}), any_script():
         figure.savefig(text, format="svg", bbox_inches=box, metadata={"Date": None})
     svg = text.getvalue()
-    svg = svg[svg.index("<svg") :]
+    svg = svg[svg.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
     for colour, variable in THEME.items():
         svg = svg.replace(colour, f"var({variable})")
     return svg

@@ -13,7 +13,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
 from convladder.core import files
-from convladder.core.formatting import percent, plural, quantity, short_name, written
+from convladder.core.formatting import (
+    duration,
+    percent,
+    plural,
+    quantity,
+    short_name,
+    written,
+)
 from convladder.evaluation.wording import readable
 from convladder.report.samples import drop_grey_axis
 
@@ -54,14 +61,18 @@ def _p_value(value: float | None) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def _data_uri(pixels: np.ndarray[Any, Any]) -> str:
-    file = io.BytesIO()
-    Image.fromarray(drop_grey_axis(pixels)).save(file, format="PNG")
+def _data_uri(pixels: np.ndarray[Any, Any], most: int | None = None) -> str:
+    """Return an image as the source of another, at most so many pixels a side."""
+    file, image = io.BytesIO(), Image.fromarray(drop_grey_axis(pixels))
+    if most:
+        image.thumbnail((most, most))
+    image.save(file, format="PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 _FILTERS: dict[str, Callable[..., str]] = {
     "percent": percent,
+    "duration": duration,
     "plural": plural,
     "p_value": _p_value,
     "quantity": quantity,

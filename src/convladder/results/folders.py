@@ -114,6 +114,12 @@ def trial_folder(climb: Path, key: TrialKey) -> Path:
     return climb / "trials" / place_of(key)
 
 
+def climb_of(run_folder: Path) -> Path | None:
+    """Return the climb that a run folder is a trial of; None where it is of none."""
+    trials, climb = run_folder.parent.parent, run_folder.parent.parent.parent
+    return climb if trials.name == "trials" and is_climb(climb) else None
+
+
 def place_of(key: TrialKey) -> Path:
     """Return where a trial is among all of a climb, such as `lenet5/seed-0`."""
     return Path(key.rung) / key.name.replace(", ", "-").replace(" ", "-")

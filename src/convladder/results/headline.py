@@ -30,7 +30,7 @@ def of_climb(climb: SavedClimb) -> str:
         sentences.append(_price_of_metric(climb, climb.best))
     if not verdicts & {"better", "worse"}:
         sentences.append(advice.of_undecided(climb))
-    return " ".join(filter(None, [*sentences, *_circumstances(climb)]))
+    return " ".join(filter(None, [*sentences, *circumstances(climb)]))
 
 
 def _verdicts(climb: SavedClimb) -> Iterator[str]:
@@ -57,7 +57,7 @@ def _elsewhere(climb: SavedClimb) -> Iterator[str]:
         yield name_decided(claims, f"In {metric.title}")
 
 
-def _circumstances(climb: SavedClimb) -> Iterator[str]:
+def circumstances(climb: SavedClimb) -> Iterator[str]:
     """Yield what a reader should know of how the climb went."""
     if any(len(standing.runs) == 2 for standing in climb.standings.values()) and not climb.folds:
         yield "Two seeds say almost nothing about how much seeds differ. Use three or more."

@@ -1,0 +1,89 @@
+"""The rows of a climb's first table: a rung's interval as it is drawn, its claims and its cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import median
+
+from convladder.core.metrics import Metric
+from convladder.results.group_summary import Claim, GroupSummary
+from convladder.results.saved_climb import SavedClimb
+
+STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # on which an axis ends
+PARTS = 6  # of an axis, about
+
+
+@dataclass(frozen=True)
+class Axis:
+    """From where to where intervals are drawn."""
+
+    low: float
+    high: float
+    metric: Metric
+
+    def place(self, value: float) -> float:
+        """Return where a value stands, in percent of the axis."""
+        return 100 * min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
+
+    def __str__(self) -> str:
+        digits = 0 if self.metric.is_share else 2
+        low, high = (f"{self.metric.per_unit * end:.{digits}f}" for end in (self.low, self.high))
+        return f"{low} to {high}{' %' if self.metric.is_share else ''}"
+
+
+@dataclass(frozen=True)
+class RungRow:
+    """A rung. start, parent : its claims against these, where it has any.
+
+    low, mean, high, dots : in percent of the axis; a dot is a seed, or a fold. seconds : of a
+    training, the median.
+    """
+
+    standing: GroupSummary
+    start: Claim | None
+    parent: Claim | None
+    low: float
+    mean: float
+    high: float
+    dots: tuple[float, ...]
+    seconds: float
+
+    @property
+    def colour(self) -> str:
+        """Return the verdict that colours the row: that against the start."""
+        claim = self.start or self.parent
+        verdict = claim.difference.verdict if claim else ""
+        return f"{verdict}-row" if verdict in ("better", "worse") else ""
+
+
+def axis_of(standings: Mapping[str, GroupSummary]) -> Axis:
+    """Return an axis that holds all intervals and all dots, and ends on round numbers."""
+    metric = next(iter(standings.values())).metric
+    low = min(min(each.estimate.low, *each.run_values) for each in standings.values())
+    high = max(max(each.estimate.high, *each.run_values) for each in standings.values())
+    step = next((each for each in STEPS if each * PARTS >= high - low), STEPS[-1])
+    low, high = step * math.floor(low / step), step * math.ceil(high / step)
+    if metric.is_share:
+        low, high = max(0.0, low), min(1.0, high)
+    return Axis(low, high if high > low else low + step, metric)
+
+
+def rows_of(results: SavedClimb, axis: Axis) -> list[RungRow]:
+    """Return a row for each rung that has a finished trial."""
+    starts = {claim.name: claim for claim in results.against_start}
+    parents = {claim.name: claim for claim in results.against_parent}
+    return [
+        RungRow(
+            standing,
+            starts.get(name),
+            parents.get(name),
+            axis.place(standing.estimate.low),
+            axis.place(standing.estimate.mean),
+            axis.place(standing.estimate.high),
+            tuple(axis.place(value) for value in standing.run_values),
+            median(run.metrics["seconds"] for run in standing.runs),
+        )
+        for name, standing in results.standings.items()
+    ]

@@ -1,0 +1,17 @@
+"""A card of the first screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from convladder.results.answer.sentences import Sentence
+
+
+@dataclass(frozen=True)
+class Card:
+    """A few sentences under a heading, with a command that does what they speak of."""
+
+    heading: str
+    sentences: tuple[Sentence, ...]
+    command: str | None = None
+    note: str = ""

@@ -1,0 +1,115 @@
+"""How sure the answer is: the largest difference, what would be missed, and what shows more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from convladder.results import advice, verdicts
+from convladder.results.answer.cards import Card
+from convladder.results.answer.sentences import Figure, Sentence
+from convladder.results.seed_runs import estimate_of
+
+if TYPE_CHECKING:
+    from convladder.core.metrics import Metric
+    from convladder.results.group_summary import Claim
+    from convladder.results.saved_climb import SavedClimb
+    from convladder.results.saved_run import SavedRun
+
+HEADING = "How sure?"
+MISSED = "The smallest true difference that this setup would find 4 times out of 5."
+
+
+def of_climb(climb: SavedClimb) -> Card:
+    """Say how sure a climb's verdicts are."""
+    claims = [*climb.against_start, *climb.against_parent]
+    compared = [claim for claim in claims if claim.difference.family_low is not None]
+    if not compared:
+        return Card(HEADING, tuple(_of_one(climb)))
+    sentences = (_largest(compared), *_missed(climb, compared), *_more(climb, compared))
+    return Card(HEADING, sentences)
+
+
+def of_run(run: SavedRun) -> Card:
+    """Say what the interval of a single network covers."""
+    images = Figure(f"{estimate_of(run).images:,} test images", "All images of the test split.")
+    sentences: tuple[Sentence, ...] = (
+        ("The interval covers the choice of the ", images, ", not the choice of the seed."),
+        ("Trained with another seed, the network may lie outside it.",),
+        ("To compare techniques, train several seeds of each with convladder climb.",),
+    )
+    return Card(HEADING, sentences)
+
+
+def _of_one(climb: SavedClimb) -> Iterator[Sentence]:
+    standing = next(iter(climb.standings.values()))
+    if not standing.estimate.covers_seeds:
+        yield ("With one seed, the interval covers the choice of test images only.",)
+        yield ("A real effect cannot be told from chance: train at least three seeds.",)
+    elif climb.folds:
+        yield (f"Every image was tested once, in {climb.folds} folds.",)
+    else:
+        yield ("The interval covers the choice of seeds and test images.",)
+    if expected := standing.next_network:
+        metric = standing.metric
+        figure = Figure(
+            metric.write_range(expected.low, expected.high),
+            "Where one more network would land on these test images, 95 times out of 100.",
+        )
+        yield ("Trained once more, expect ", figure, ".")
+
+
+def _largest(claims: Sequence[Claim]) -> Sentence:
+    """Tell the largest difference that is decided, or else the largest there is."""
+    decided = [each for each in claims if each.difference.verdict in ("better", "worse")]
+    found = max(decided or claims, key=lambda each: abs(each.difference.difference))
+    difference, metric = found.difference, found.metric
+    size = Figure(
+        f"{metric.write_difference(difference.difference)}{metric.unit}",
+        f"The {metric.title} of {found.name} less that of {found.reference}, on test.",
+    )
+    bounds = Figure(
+        metric.write_bounds(difference.family_low or 0.0, difference.family_high or 0.0),
+        "The 95 % interval. All intervals on this page hold at once in 95 of 100 such climbs.",
+    )
+    verdict = verdicts.in_words(difference, metric)
+    return (
+        f"The largest difference{' found' if decided else ''} is {found.name} against "
+        f"{found.reference}: ",
+        size,
+        " (",
+        bounds,
+        f"), {verdict}.",
+    )
+
+
+def _missed(climb: SavedClimb, claims: Sequence[Claim]) -> Iterator[Sentence]:
+    """Tell which differences can go unnoticed."""
+    sizes = [each.difference.detectable for each in claims if each.difference.detectable]
+    if not sizes:
+        return
+    metric, standing = climb.lineup.metric, next(iter(climb.standings.values()))
+    figure = Figure(_range(metric, min(sizes), min(max(sizes), metric.largest)), MISSED)
+    tested = f"{climb.folds} folds" if climb.folds else f"{climb.seeds} seeds"
+    yield (
+        f"With {tested} and {standing.tested}, true differences under ",
+        figure,
+        " are easily missed.",
+    )
+
+
+def _range(metric: Metric, low: float, high: float) -> str:
+    alike = high < verdicts.ALIKE * low
+    return metric.write_size(high) if alike else metric.write_sizes(low, high)
+
+
+def _more(climb: SavedClimb, claims: Sequence[Claim]) -> Iterator[Sentence]:
+    """Tell what would decide the undecided difference that is nearest to being decided."""
+    undecided = [each for each in claims if each.difference.verdict == "undecided"]
+    ways = {each.name: advice.ways(each.difference, climb.pace) for each in undecided}
+    for claim in sorted(undecided, key=lambda each: each.difference.p_corrected or 1.0):
+        if ways[claim.name]:
+            yield (f"{claim.name} would be decided by {' or '.join(ways[claim.name])}.",)
+            return
+    if undecided and not climb.folds:
+        yield ("More test images would find smaller differences; more seeds hardly would.",)

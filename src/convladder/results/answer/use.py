@@ -1,0 +1,94 @@
+"""Which network to take, why this one, and the command that ships it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from convladder.core.metrics import ACCURACY
+from convladder.results import next_steps
+from convladder.results.answer.cards import Card
+from convladder.results.answer.sentences import Figure, Sentence, interval, value
+from convladder.results.seed_runs import estimate_of
+
+if TYPE_CHECKING:
+    from convladder.core.metrics import Metric
+    from convladder.evaluation.statistics import Estimate
+    from convladder.results.group_summary import GroupSummary
+    from convladder.results.saved_climb import SavedClimb
+    from convladder.results.saved_run import SavedRun
+
+LEAST_LUCK = 0.0005  # less would be written as no points
+ALIKE = 1.25  # times as many parameters: less is not worth a word
+ON_VALIDATION = "The mean over its networks, on images that are neither trained nor tested on."
+
+
+def of_climb(climb: SavedClimb) -> Card:
+    """Say which rung of a climb to take."""
+    name = climb.best or (climb.ladder.rungs[0].name if len(climb.ladder.rungs) == 1 else None)
+    if name is None:
+        return Card(
+            "Use: undecided",
+            (("With one training of each rung, no rung can be called the best.",),),
+        )
+    standing = climb.standings[name]
+    sentences = (
+        _how_good(standing.estimate, standing.metric, standing.tested),
+        *(_why(climb, standing) if len(climb.standings) > 1 else ()),
+    )
+    return Card(f"Use: {name}", sentences, next_steps.bundle(climb.shown).command)
+
+
+def of_run(run: SavedRun) -> Card:
+    """Say what a single network is good for."""
+    found, metric = estimate_of(run), run.experiment.judged_by
+    sentence = _how_good(found, metric, f"{found.images:,} test images")
+    return Card(f"Use: {run.rung}", (sentence,), next_steps.bundle(run).command)
+
+
+def _how_good(found: Estimate, metric: Metric, tested: str) -> Sentence:
+    if metric == ACCURACY:
+        told: Sentence = (value(found, metric, tested), f" of {tested} right")
+    else:
+        told = (f"{metric.title[0].upper()}{metric.title[1:]} ", value(found, metric, tested))
+    return (*told, " (", interval(found, metric), ").")
+
+
+def _why(climb: SavedClimb, best: GroupSummary) -> Iterator[Sentence]:
+    """Say why it is this rung and no other."""
+    metric = best.metric
+    chosen = Figure(metric.write(best.validation), ON_VALIDATION)
+    yield ("Chosen because it is best on validation (", chosen, _luck(climb), ").")
+    yield from _higher_on_test(climb, best)
+    yield from _smaller(climb, best)
+
+
+def _luck(climb: SavedClimb) -> str:
+    """Say how much too good the best looks, since its own seeds have chosen it."""
+    luck = None if climb.folds else climb.lineup.luck_of_choice()
+    if luck is None or luck < LEAST_LUCK:
+        return ""
+    metric = climb.lineup.metric
+    better = "lower" if metric.lower_is_better else "higher"
+    return f"; choosing makes its test figure about {metric.write_size(luck)} {better}"
+
+
+def _higher_on_test(climb: SavedClimb, best: GroupSummary) -> Iterator[Sentence]:
+    """Name the rung that looks better on test, and why it is not taken."""
+    metric = best.metric
+    top = max(climb.standings.values(), key=lambda each: metric.as_score(each.estimate.mean))
+    if metric.write(top.estimate.mean) != metric.write(best.estimate.mean):
+        figure = value(top.estimate, metric, top.tested)
+        yield (f"{top.name} did better on test (", figure, "), but test images must not choose.")
+
+
+def _smaller(climb: SavedClimb, best: GroupSummary) -> Iterator[Sentence]:
+    """Name the start, where the best is larger and not shown to be better."""
+    start = climb.ladder.rungs[0].name
+    verdicts = {claim.name: claim.difference.verdict for claim in climb.against_start}
+    if start not in climb.standings or verdicts.get(best.name, "better") == "better":
+        return
+    times = best.price.parameters / climb.standings[start].price.parameters
+    if times > ALIKE:
+        figure = Figure(f"{times:.3g} times", "As many parameters as the start of the ladder has.")
+        yield (f"It is not shown to be better than {start}, and has ", figure, " its parameters.")
