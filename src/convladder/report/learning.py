@@ -10,7 +10,7 @@ from convladder.results.saved_run import SavedRun
 
 
 def table(runs: Sequence[SavedRun]) -> list[dict[str, str]]:
-    """Return a row an epoch: the means over runs that got so far."""
+    """Return one row per epoch: the means over runs that got so far."""
     metric = runs[0].experiment.judged_by
     columns = {
         "accuracy": "accuracy on train",

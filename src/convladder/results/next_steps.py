@@ -6,18 +6,20 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Protocol
 
 from convladder.core import defaults
 from convladder.core.formatting import plural, short_name
 from convladder.results import commands
 from convladder.results.bundle.bundle import SUFFIX
-from convladder.results.comparison import RunComparison
-from convladder.results.group_summary import Claim, GroupSummary
-from convladder.results.saved_climb import SavedClimb
-from convladder.results.saved_run import SavedRun
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from convladder.results.comparison import RunComparison
+    from convladder.results.group_summary import Claim, GroupSummary
+    from convladder.results.saved_climb import SavedClimb
+    from convladder.results.saved_run import SavedRun
 
 MOST = 3  # steps that a person reads
 TO_ERRORS = "where it errs, and which labels look wrong"

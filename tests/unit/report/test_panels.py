@@ -10,16 +10,15 @@ import pytest
 
 import convladder as cl
 from convladder.report import panels, templating
-from convladder.report.panels import PANELS, Panel, Subject
+from convladder.report.panels import SECTIONS, Panel, Subject
 from made_runs import make_run, share_right
 
 TEMPLATES = Path(templating.__file__).parent / "templates" / "panels"
 
 
 def test_each_panel_has_a_template_and_each_template_a_panel() -> None:
-    assert sorted(panel.name for panel in PANELS) == sorted(
-        path.stem for path in TEMPLATES.iterdir()
-    )
+    named = [panel.name for panels_of_it in SECTIONS.values() for panel in panels_of_it]
+    assert sorted(named) == sorted(path.stem for path in TEMPLATES.iterdir())
 
 
 def test_a_panel_is_added_by_a_row_and_a_template(
@@ -28,7 +27,8 @@ def test_a_panel_is_added_by_a_row_and_a_template(
     def smallest(subject: Subject) -> dict[str, object]:
         return {"smallest": int(np.min(subject.run.samples.pixels))}
 
-    monkeypatch.setattr(panels, "PANELS", (*PANELS, Panel("smallest", smallest)))
+    added = (*SECTIONS["mistakes"], Panel("smallest", smallest))
+    monkeypatch.setattr(panels, "SECTIONS", SECTIONS | {"mistakes": added})
     own = jinja2.DictLoader({"panels/smallest.html": "<h3>Smallest: {{ smallest }}</h3>"})
     loader = jinja2.ChoiceLoader([jinja2.PackageLoader("convladder.report"), own])
     monkeypatch.setattr(templating, "PackageLoader", lambda name: loader)

@@ -81,7 +81,7 @@ def test_tables_and_words_have_the_metric(tmp_path: Path) -> None:
     table = climb.summary_table()
     assert {"log_loss", "log_loss_low", "log_loss_high", "validation_log_loss"} <= {*table}
     assert table.set_index("rung")["parent_difference"]["max-pooling"] < 0
-    assert "log loss" in climb.headline()
+    assert "Log loss" in climb.headline()
     assert "points" not in climb.headline()
 
 
@@ -175,7 +175,8 @@ def test_a_run_of_one_fold_has_a_report_of_its_own(tmp_path: Path) -> None:
     run = cl.Run(trial_folder(climb, TrialKey("lenet5", 0, 1)))
     expected = f"{100 * run.metrics['test']['accuracy']:.1f} %"
     page = run.report().read_text("utf-8")
-    assert f"Test accuracy {expected}, 95 % interval" in page
+    assert f"<h1>lenet5 gets {expected} of test images right on pets.</h1>" in page
+    assert '<a href="../../../report.html">See all its rungs</a>' in page
 
 
 def test_a_margin_is_of_the_climbs_metric_alone(tmp_path: Path) -> None:

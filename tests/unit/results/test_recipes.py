@@ -140,7 +140,7 @@ def test_a_climb_of_two_recipes_compares_what_it_can(mixed_climb: cl.Climb) -> N
         mixed_climb.robustness(third)
     page = mixed_climb.report().read_text()
     assert "There are several tables" in page
-    assert page.count('class="scroll bearing"') == 2
+    assert page.count('aria-label="Accuracy on degraded images"') == 2
 
 
 def test_folds_of_a_pair_are_those_of_its_own_images(tmp_path: Path) -> None:

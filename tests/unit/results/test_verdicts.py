@@ -52,7 +52,7 @@ def test_with_a_margin_rungs_are_called_equal(judged: cl.Climb) -> None:
     assert found[1].p_equal is not None
     assert found[1].p_equal < 0.05
     assert judged.table()["verdict"].tolist() == ["", "better", "equal within ±1 point", "worse"]
-    assert "1 equal within ±1 point" in judged.headline()
+    assert "same-padding is equal within ±1 point" in judged.headline()
     assert "so **equal within ±1 point**." in judged.reading("same-padding")
 
 
@@ -60,7 +60,7 @@ def test_without_a_margin_they_are_undecided(tmp_path: Path) -> None:
     climbed = climb_of(tmp_path)
     (_, found, _) = [claim.difference for claim in climbed.against_parent]
     assert (found.verdict, found.margin, found.p_equal) == ("undecided", None, None)
-    assert "1 undecided" in climbed.headline()
+    assert "1 is undecided" in climbed.headline()
     assert "would be found 4 times out of 5." in climbed.reading("same-padding")
 
 

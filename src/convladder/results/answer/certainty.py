@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from convladder.core.formatting import plural
 from convladder.results import advice, verdicts
 from convladder.results.answer.cards import Card
 from convladder.results.answer.sentences import Figure, Sentence
@@ -24,10 +25,12 @@ def of_climb(climb: SavedClimb) -> Card:
     """Say how sure a climb's verdicts are."""
     claims = [*climb.against_start, *climb.against_parent]
     compared = [claim for claim in claims if claim.difference.family_low is not None]
-    if not compared:
-        return Card(HEADING, tuple(_of_one(climb)))
-    sentences = (_largest(compared), *_missed(climb, compared), *_more(climb, compared))
-    return Card(HEADING, sentences)
+    if compared:
+        sentences = (_largest(compared), *_missed(climb, compared), *_more(climb, compared))
+        return Card(HEADING, sentences)
+    if len(climb.ladder.rungs) > 1:
+        return Card(HEADING, ((f"No comparison can be made: {_lacking(climb)}.",),))
+    return Card(HEADING, tuple(_of_one(climb)))
 
 
 def of_run(run: SavedRun) -> Card:
@@ -45,7 +48,6 @@ def _of_one(climb: SavedClimb) -> Iterator[Sentence]:
     standing = next(iter(climb.standings.values()))
     if not standing.estimate.covers_seeds:
         yield ("With one seed, the interval covers the choice of test images only.",)
-        yield ("A real effect cannot be told from chance: train at least three seeds.",)
     elif climb.folds:
         yield (f"Every image was tested once, in {climb.folds} folds.",)
     else:
@@ -57,6 +59,17 @@ def _of_one(climb: SavedClimb) -> Iterator[Sentence]:
             "Where one more network would land on these test images, 95 times out of 100.",
         )
         yield ("Trained once more, expect ", figure, ".")
+
+
+def _lacking(climb: SavedClimb) -> str:
+    """Say why nothing is compared."""
+    if not climb.complete_looks:
+        seeds = plural(len(climb.looks[0].seeds), "seed")
+        return f"trials are missing for the first look, which is at {seeds}"
+    single = [name for name, standing in climb.standings.items() if len(standing.runs) == 1]
+    if len(single) == len(climb.standings):
+        return "with one seed per rung, a real effect cannot be told from chance"
+    return f"both rungs need two finished seeds, and {', '.join(single) or 'a rung'} has too few"
 
 
 def _largest(claims: Sequence[Claim]) -> Sentence:
@@ -104,12 +117,14 @@ def _range(metric: Metric, low: float, high: float) -> str:
 
 
 def _more(climb: SavedClimb, claims: Sequence[Claim]) -> Iterator[Sentence]:
-    """Tell what would decide the undecided difference that is nearest to being decided."""
+    """Tell what would find more, or decide the difference that is nearest to being decided."""
     undecided = [each for each in claims if each.difference.verdict == "undecided"]
-    ways = {each.name: advice.ways(each.difference, climb.pace) for each in undecided}
+    if climb.folds or len(undecided) == len(claims):
+        if undecided and (said := advice.of_undecided(climb)):
+            yield (said,)
+        return
     for claim in sorted(undecided, key=lambda each: each.difference.p_corrected or 1.0):
-        if ways[claim.name]:
-            yield (f"{claim.name} would be decided by {' or '.join(ways[claim.name])}.",)
+        if ways := advice.ways(claim.difference, climb.pace):
+            who = f"{claim.name} and {claim.reference}"
+            yield (f"Whether {who} differ would be shown by {' or '.join(ways)}.",)
             return
-    if undecided and not climb.folds:
-        yield ("More test images would find smaller differences; more seeds hardly would.",)

@@ -46,12 +46,12 @@ def of_value(name: str, found: Estimate, metric: Metric) -> str:
 def _found(climb: SavedClimb) -> str:
     steps, starts = climb.against_parent, climb.against_start
     if better := _named(steps, "better"):
-        return _earned(better, len(climb.steps)) + _harmed(_named(steps, "worse"))
+        return _earned(better, len(climb.steps)) + _others(steps)
     if better := _named(starts, "better"):
         beat = f"{_all_or(better, len(starts))} better than {climb.ladder.rungs[0].name}"
         return f"No single step is shown to help, but {beat}" if steps else beat
-    if worse := _named(steps or starts, "worse"):
-        return f"No technique is shown to help{_harmed(worse)}"
+    if _named(steps or starts, "worse"):
+        return f"No technique is shown to help{_others(steps or starts)}"
     return _nothing_decided(climb)
 
 
@@ -72,11 +72,26 @@ def _earned(names: Sequence[str], asked: int) -> str:
     return f"{_and(names)} earned {their} place on these images"
 
 
-def _harmed(names: Sequence[str]) -> str:
-    if not names:
-        return ""
-    who = _and(names) if len(names) <= MOST_NAMED else f"{len(names)} others"
-    return f", {who} made it worse"
+def _others(claims: Sequence[Claim]) -> str:
+    """Say what became of those that are not better."""
+    said = []
+    if worse := _named(claims, "worse"):
+        said.append(f"{_few(worse)} made it worse")
+    if equal := _named(claims, "equal"):
+        found = next(each for each in claims if each.difference.verdict == "equal")
+        margin = found.metric.write_size(found.difference.margin or 0.0)
+        said.append(f"{_few(equal)} {_be(equal)} equal within ±{margin}")
+    if undecided := _named(claims, "undecided"):
+        said.append(f"{len(undecided)} {_be(undecided)} undecided")
+    return "".join(f", {each}" for each in said)
+
+
+def _few(names: Sequence[str]) -> str:
+    return _and(names) if len(names) <= MOST_NAMED else f"{len(names)} others"
+
+
+def _be(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _all_or(names: Sequence[str], asked: int) -> str:
@@ -85,7 +100,7 @@ def _all_or(names: Sequence[str], asked: int) -> str:
         return "both rungs are" if asked == 2 else f"all {asked} rungs are"
     if len(names) > MOST_NAMED:
         return f"{len(names)} of {asked} rungs are"
-    return f"{_and(names)} {'is' if len(names) == 1 else 'are'}"
+    return f"{_and(names)} {_be(names)}"
 
 
 def _claims(climb: SavedClimb) -> list[Claim]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from convladder.core.metrics import ACCURACY
+from convladder.core.metrics import ACCURACY, of_class
 from convladder.results import next_steps
 from convladder.results.answer.cards import Card
 from convladder.results.answer.sentences import Figure, Sentence, interval, value
@@ -28,22 +28,23 @@ def of_climb(climb: SavedClimb) -> Card:
     name = climb.best or (climb.ladder.rungs[0].name if len(climb.ladder.rungs) == 1 else None)
     if name is None:
         return Card(
-            "Use: undecided",
+            "Use no rung yet",
             (("With one training of each rung, no rung can be called the best.",),),
         )
     standing = climb.standings[name]
     sentences = (
         _how_good(standing.estimate, standing.metric, standing.tested),
+        *_bought_with(climb, name),
         *(_why(climb, standing) if len(climb.standings) > 1 else ()),
     )
-    return Card(f"Use: {name}", sentences, next_steps.bundle(climb.shown).command)
+    return Card(f"Use {name}", sentences, next_steps.bundle(climb.shown).command)
 
 
 def of_run(run: SavedRun) -> Card:
     """Say what a single network is good for."""
     found, metric = estimate_of(run), run.experiment.judged_by
     sentence = _how_good(found, metric, f"{found.images:,} test images")
-    return Card(f"Use: {run.rung}", (sentence,), next_steps.bundle(run).command)
+    return Card(f"Use {run.rung}", (sentence,), next_steps.bundle(run).command)
 
 
 def _how_good(found: Estimate, metric: Metric, tested: str) -> Sentence:
@@ -61,6 +62,19 @@ def _why(climb: SavedClimb, best: GroupSummary) -> Iterator[Sentence]:
     yield ("Chosen because it is best on validation (", chosen, _luck(climb), ").")
     yield from _higher_on_test(climb, best)
     yield from _smaller(climb, best)
+
+
+def _bought_with(climb: SavedClimb, name: str) -> Iterator[Sentence]:
+    """Say what recall (or precision) was bought with: a network may call every image a class."""
+    metric = climb.lineup.metric
+    other = {"recall": "precision", "precision": "recall"}.get(metric.kind)
+    if other is None or metric.of_class is None:
+        return
+    bought = of_class(other, metric.of_class)
+    meaning = "On test, averaged over the networks that were trained."
+    value_of_other = Figure(bought.write(climb.lineup.mean_of(name, bought)), meaning)
+    accuracy = Figure(ACCURACY.write(climb.standings[name].accuracy), meaning)
+    yield (f"Its {bought.title} is ", value_of_other, ", and its accuracy ", accuracy, ".")
 
 
 def _luck(climb: SavedClimb) -> str:
