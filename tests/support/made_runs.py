@@ -34,33 +34,36 @@ def make_run(
     order: NDArray[np.int64] | None = None,
     prefix: str = "",
     recipe: Recipe = RECIPE,
+    classes: Sequence[str] = CLASSES,
 ) -> SavedRun:
     """Write a run that is right on these test images, `(images,)`, listed in the given order; and
     read it back.
 
-    `prefix` begins the images' names. `recipe` is how they were made worse.
+    `prefix` begins the images' names. `recipe` is how they were made worse. Images are of one of
+    the classes after the other; a wrong one is taken for the next class.
     """
+    count, others = len(classes), 10 * len(classes)
     order = np.arange(len(right)) if order is None else order
-    labels = np.arange(len(right))[order] % 2
-    predicted = np.where(right[order], labels, 1 - labels)
-    paths = [f"{CLASSES[number % 2]}/{prefix}{number:04}.png" for number in order]
-    splits = ["test"] * len(right) + ["validation"] * 20
-    logits = 4.0 * np.eye(2)[np.concatenate([predicted, np.arange(20) % 2])]
+    labels = np.arange(len(right))[order] % count
+    predicted = np.where(right[order], labels, (labels + 1) % count)
+    paths = [f"{classes[number % count]}/{prefix}{number:04}.png" for number in order]
+    splits = ["test"] * len(right) + ["validation"] * others
+    logits = 4.0 * np.eye(count)[np.concatenate([predicted, np.arange(others) % count])]
     table = predictions.make_table(
-        paths + [f"v/{number}" for number in range(20)],
+        paths + [f"v/{number}" for number in range(others)],
         splits,
-        np.concatenate([labels, np.arange(20) % 2]).tolist(),
+        np.concatenate([labels, np.arange(others) % count]).tolist(),
         logits.astype(np.float32),
-        CLASSES,
+        classes,
     )
     written = predictions.write(table, folder / "predictions.csv")
-    counts = {part: dict.fromkeys(CLASSES, 10) for part in ("train", "validation", "test")}
+    counts = {part: dict.fromkeys(classes, 10) for part in ("train", "validation", "test")}
     settings = dict(changes or {}) | {"seed": seed, "data.source": source}
     about = {
         "rung": rung,
         "experiment": Experiment().replace(settings).model_dump(),
         "data": {"source": source, "fingerprint": f"of {source}",
-                 "class_names": list(CLASSES), "counts": counts,
+                 "class_names": list(classes), "counts": counts,
                  "image_shape": [16, 16, 1], "rejected": [], "kind": "folder", "notes": []},
         "environment": {"versions": {"keras": "3.15", "convladder": "0.1"},
                         "time": "2026-11-23T12:00:00",
@@ -101,7 +104,10 @@ def _make_features() -> Features:
 
 
 def make_climb(
-    folder: Path, runs: Mapping[TrialKey, Sequence[bool] | NDArray[np.bool_]], ladder: Ladder
+    folder: Path,
+    runs: Mapping[TrialKey, Sequence[bool] | NDArray[np.bool_]],
+    ladder: Ladder,
+    classes: Sequence[str] = CLASSES,
 ) -> Path:
     """Write a climb of these trials, each right on these of its test images; those without any are
     missing.
@@ -120,6 +126,7 @@ def make_climb(
                 right=np.array(right),
                 prefix="" if key.fold is None else f"{key.fold}-",
                 changes=ladder.base | dict(ladder.rung(key.rung).change) | own,
+                classes=classes,
             )
             data = run.about["data"]
     files.write_json(folder / "ladder.json", ladder.to_json())

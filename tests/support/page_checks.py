@@ -57,7 +57,7 @@ _CUT_OFF = (
     + """
 const speaks = (element) => [...element.childNodes].some(
   (node) => node.nodeType === Node.TEXT_NODE && node.textContent.trim());
-return shown.filter((element) => speaks(element) && !scrolls(element) &&
+return shown.filter((element) => speaks(element) && !scrolls(element) && !element.closest('svg') &&
     element.clientWidth > 1 && element.scrollWidth > element.clientWidth + 1)
   .map((element) => `${told(element)}: ${element.scrollWidth} px in ${element.clientWidth} px`);
 """
