@@ -7,7 +7,7 @@ WORKDIR /app
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
 RUN pip install --no-cache-dir --no-deps . \
- && pip install --no-cache-dir onnxruntime onnx numpy pillow pydantic typer fastapi uvicorn python-multipart prometheus-client
+ && pip install --no-cache-dir onnxruntime onnx numpy pillow pydantic typer fastapi uvicorn python-multipart prometheus-client markdown-it-py
 RUN useradd --create-home --uid 10001 convladder
 USER convladder
 WORKDIR /home/convladder

@@ -55,6 +55,11 @@ def entries(page: Any, count: int) -> list[Any]:
     return list(page.find_elements(By.CSS_SELECTOR, ".entry"))
 
 
+def give(page: Any, *paths: Path) -> None:
+    """Choose these files on the page."""
+    page.find_element(By.ID, "files").send_keys("\n".join(map(str, paths)))
+
+
 def drop(page: Any, path: Path) -> None:
     """Drop a file on the page as a person would, with the events of a browser."""
     page.execute_script(

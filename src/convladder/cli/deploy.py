@@ -248,6 +248,20 @@ def serve(
             help="Save corrected images to this folder, for the next training.",
         ),
     ] = None,
+    samples: Annotated[
+        Path | None,
+        typer.Option(
+            "--samples",
+            metavar="DIR",
+            help=(
+                "Show pictures of this folder on the page, to click. Default: test images of the "
+                "run, if a run is served to this machine only."
+            ),
+        ),
+    ] = None,
+    no_samples: Annotated[
+        bool, typer.Option("--no-samples", help="Show no pictures to click.")
+    ] = False,
     jobs: Threads = None,
     log: Annotated[bool, typer.Option("--log", help="Print one line per request.")] = False,
 ) -> None:
@@ -255,6 +269,8 @@ def serve(
     from convladder.deploy import prediction
     from convladder.deploy.serve import launch
 
+    if samples and no_samples:
+        raise ExperimentError("--samples and --no-samples exclude each other: give one")
     how = launch.ServeOptions(
         host=host,
         port=port,
@@ -263,6 +279,9 @@ def serve(
         token_file=token_file,
         corrections=corrections,
         log=log,
+        run=bundle if bundle.is_dir() else None,
+        samples=samples,
+        show_samples=not no_samples,
     )
     predictor = prediction.open_place(bundle, jobs, errors)
     launch.serve(predictor, how, lambda text: errors.print(text, markup=False))

@@ -245,6 +245,9 @@ def test_the_model_its_health_and_its_measures(client: httpx.Client) -> None:
     assert model["selection"]["basis"] == "as-seen"  # of a bundle of format 1
     assert "as seen on validation, without a guarantee" in model["unsure"]
     assert model["sets"] is model["prediction_sets"] is None
+    assert model["name"] == "format-1"
+    assert model["card_html"].startswith("<h2>Model card")
+    assert model["samples"] == []
     assert client.get("/healthz").text == "alive\n"
     assert client.get("/readyz").status_code == 200
     client.post("/v1/predict", content=picture())
@@ -258,6 +261,7 @@ def test_the_model_its_health_and_its_measures(client: httpx.Client) -> None:
         "/v1/predict",
         "/v1/heat",
         "/v1/corrections",
+        "/v1/samples/{number}",
         "/v1/model",
         "/healthz",
         "/readyz",

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 ANY = "*"  # among origins: pages of any site
 STATIC = Path(__file__).parent / "static"
 # the files of the page: these and no others are given out, by name
-ASSETS = {"app.js": "text/javascript", "style.css": "text/css", "icon.svg": "image/svg+xml"}
+SCRIPTS = ("app", "server", "answer", "entries", "camera", "samples")
+ASSETS = {f"{name}.js": "text/javascript" for name in SCRIPTS} | {
+    "style.css": "text/css",
+    "icon.svg": "image/svg+xml",
+}
 OPEN = ("/healthz", "/readyz", "/", *(f"/static/{name}" for name in ASSETS))  # without a token
 LARGEST_HEAD = 16 * 1024  # bytes of a request's headers
 LOCAL = ("127.0.0.1", "localhost", "[::1]")

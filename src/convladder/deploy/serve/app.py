@@ -21,6 +21,7 @@ from convladder.deploy.serve.routes import (
     add_evidence,
     add_page,
     add_predictions,
+    add_samples,
     add_state,
 )
 from convladder.deploy.serve.service import Service, Settings
@@ -50,7 +51,7 @@ def create_app(predictor: Predictor, settings: Settings | None = None) -> FastAP
     )
     app.state.service = service
     app.add_middleware(Guard, rules=settings.rules)
-    for add in (add_predictions, add_evidence, add_corrections, add_state):
+    for add in (add_predictions, add_evidence, add_corrections, add_samples, add_state):
         add(app, service)
     add_page(app)
     app.add_exception_handler(Problem, _answer_problem)  # type: ignore[arg-type]

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from convladder.core import extras
-from convladder.core.errors import ExperimentError
+from convladder.core.errors import ExperimentError, RunError
 from convladder.core.formatting import plural
 from convladder.results import folders
 from convladder.results.bundle.predictor import Predictor
 
 if TYPE_CHECKING:
     from convladder.deploy.serve.access import Rules
+    from convladder.deploy.serve.samples import Sample
 
 EVERYWHERE = ("0.0.0.0", "::")  # as --host: on all addresses of this machine
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LEAST_TOKEN = 16  # characters
 EXTRA = "serve"
 
@@ -26,7 +28,9 @@ class ServeOptions:
     """Where a bundle is served, and to whom.
 
     hosts : names by which it may be asked, beside those of this machine. origins : of pages that
-    may ask. corrections : where corrected images are collected. log : one line per request.
+    may ask. corrections : where corrected images are collected. run : the folder of the run, where
+    one is served. samples : the place of pictures to click; without it, those of the run.
+    show_samples : whether there are any. log : one line per request.
     """
 
     host: str
@@ -36,6 +40,14 @@ class ServeOptions:
     token_file: Path | None
     corrections: Path | None
     log: bool
+    run: Path | None = None
+    samples: Path | None = None
+    show_samples: bool = True
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody is let in from elsewhere: by address, by name, by page or by token."""
+        return self.host in LOOPBACK and not (self.hosts or self.origins or self.token_file)
 
     @property
     def everywhere(self) -> bool:
@@ -52,9 +64,9 @@ def serve(predictor: Predictor, how: ServeOptions, say: Callable[[str], None]) -
     """Serve a bundle until a signal says otherwise; `say` is told where.
 
     Raises ExperimentError where the extra is missing, the place is taken, the token's file holds
-    none, or an origin is none.
+    none, an origin is none, or a place of samples has none.
     """
-    for module in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
+    for module in ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "markdown_it"):
         extras.require(module, EXTRA)
     from convladder.deploy.serve import server
     from convladder.deploy.serve.app import create_app
@@ -64,7 +76,8 @@ def serve(predictor: Predictor, how: ServeOptions, say: Callable[[str], None]) -
     if how.corrections is not None:
         folders.check_writable(how.corrections, "--corrections")
     rules = _rules_of(how, token)
-    app = create_app(predictor, Settings(rules=rules, corrections=how.corrections))
+    samples = samples_of(how, predictor, say)
+    app = create_app(predictor, Settings(rules=rules, corrections=how.corrections, samples=samples))
     service = service_of(app)
 
     def stop() -> None:
@@ -86,6 +99,31 @@ def serve(predictor: Predictor, how: ServeOptions, say: Callable[[str], None]) -
         for line in _warnings(how, rules):
             say(line)
         server.run(app, opened, stop, tell_where, how.log)
+
+
+def samples_of(
+    how: ServeOptions, predictor: Predictor, say: Callable[[str], None]
+) -> tuple[Sample, ...]:
+    """Return the pictures to click, and say whose they are. Raises ConvladderError."""
+    from convladder.deploy.serve import samples
+
+    if not how.show_samples:
+        return ()
+    if how.samples:
+        found = samples.of_place(how.samples, predictor)
+        say(f"the page shows {plural(len(found), 'picture')} of {how.samples} to all its visitors")
+        return found
+    if how.run is None or not how.is_private:
+        return ()
+    try:
+        found = samples.of_run(how.run, predictor)
+    except RunError as error:
+        say(f"warning: the page shows no pictures of the run: {error}")
+        return ()
+    if found:
+        shown = plural(len(found), "test image")
+        say(f"the page shows {shown} of the run (--no-samples hides them)")
+    return found
 
 
 def _rules_of(how: ServeOptions, token: str | None) -> Rules:
@@ -112,7 +150,7 @@ def _warnings(how: ServeOptions, rules: Rules) -> Iterator[str]:
     """Say who may ask without a token that should perhaps not."""
     from convladder.deploy.serve.access import ANY
 
-    if rules.token is None and how.host not in ("127.0.0.1", "localhost", "::1"):
+    if rules.token is None and how.host not in LOOPBACK:
         yield (
             f"warning: anyone who can reach {how.host} may send requests; --token-file requires a "
             "token"

@@ -126,13 +126,30 @@ def add_corrections(app: FastAPI, service: Service) -> None:
         return schemas.Corrected(saved=saved, count=service.corrections.count)
 
 
+def add_samples(app: FastAPI, service: Service) -> None:
+    """Give out the pictures that the page offers to click."""
+
+    @app.get("/v1/samples/{number}", response_class=Response, responses=schemas.PROBLEMS)
+    async def sample(number: int) -> Response:
+        """Return a sample picture; `GET /v1/model` lists them."""
+        samples = service.settings.samples
+        if not 0 <= number < len(samples):
+            raise Problem(404, "there is no such sample: GET /v1/model lists them")
+        return Response(samples[number].content, media_type=samples[number].media_type)
+
+
 def add_state(app: FastAPI, service: Service) -> None:
     """Answer what the bundle is, and how the server does."""
+    told = schemas.about(
+        service.predictor.bundle,
+        service.settings.samples,
+        corrections=service.corrections is not None,
+    )
 
     @app.get("/v1/model")
     async def model() -> schemas.About:
         """Describe the bundle: classes, image form, figures, threshold and model card."""
-        return schemas.about(service.predictor.bundle, corrections=service.corrections is not None)
+        return told
 
     @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz", response_class=PlainTextResponse)

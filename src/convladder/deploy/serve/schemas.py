@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from convladder.core.errors import UnreadableImage
+from convladder.deploy.serve import card_page
+from convladder.deploy.serve.naming import name_of
+from convladder.deploy.serve.samples import Sample
 from convladder.evaluation import sets_in_words, wording
 from convladder.results.bundle.bundle import Bundle
 from convladder.results.bundle.predictor import Prediction
@@ -85,13 +89,23 @@ class Corrected(Answer):
     count: int
 
 
+class SampleInfo(Answer):
+    """A picture that the page offers to click, and its label, where that is known."""
+
+    name: str
+    label: str | None
+
+
 class About(Answer):
     """The description of a bundle.
 
-    `unsure`: which answers are unsure, and what the threshold is worth, in words. `sets`: what its
-    prediction sets are worth, in words; none if the bundle is of an earlier format.
+    `name`: what the page calls it. `unsure`: which answers are unsure, and what the threshold is
+    worth, in words. `sets`: what its prediction sets are worth, in words; none if the bundle is of
+    an earlier format. `card_html`: the model card without the questions that nobody has answered.
+    `samples`: the pictures at `/v1/samples/0`, `/v1/samples/1` and so on.
     """
 
+    name: str
     version: str
     trained: str
     rung: str
@@ -104,7 +118,9 @@ class About(Answer):
     figures: Figures
     temperature: float
     card: str
+    card_html: str
     corrections: bool
+    samples: list[SampleInfo]
 
 
 def prediction(name: str, found: Prediction) -> OfImage:
@@ -126,10 +142,11 @@ def failure(name: str, error: UnreadableImage) -> OfImage:
     return OfImage(name=name, error=str(error))
 
 
-def about(bundle: Bundle, *, corrections: bool) -> About:
-    """Return what a bundle is."""
+def about(bundle: Bundle, samples: Sequence[Sample], *, corrections: bool) -> About:
+    """Return what a bundle is, and what the page offers with it."""
     contents = bundle.contents
     return About(
+        name=name_of(bundle),
         version=contents.version,
         trained=contents.trained,
         rung=contents.rung,
@@ -142,5 +159,7 @@ def about(bundle: Bundle, *, corrections: bool) -> About:
         figures=contents.figures,
         temperature=contents.temperature,
         card=bundle.card,
+        card_html=card_page.render(bundle.card),
         corrections=corrections,
+        samples=[SampleInfo(name=each.name, label=each.label) for each in samples],
     )

@@ -24,6 +24,7 @@ from convladder.deploy.serve.corrections import Corrections
 from convladder.deploy.serve.errors import Problem
 from convladder.deploy.serve.measures import Measures
 from convladder.deploy.serve.request_body import Budget, Limits, Sent
+from convladder.deploy.serve.samples import Sample
 from convladder.results.bundle.occlusion import occlusion_map
 from convladder.results.bundle.predictor import Decoded, Predictor
 
@@ -38,6 +39,7 @@ class Settings:
     rules: Rules = field(default_factory=Rules)
     limits: Limits = field(default_factory=Limits)
     corrections: Path | None = None
+    samples: tuple[Sample, ...] = ()
     queued: int = QUEUED
     at_once: int = 512
     seconds: float = 30.0
