@@ -57,7 +57,7 @@ _CHART_SIGNS: Mapping[Verdict, str] = {
     "no comparison": "",
 }
 
-_MOST_LABELS = 30
+_SMALLEST_CELL = 0.11  # inches, for a name in small print
 
 
 @styled
@@ -146,18 +146,23 @@ def draw_curves(runs: Sequence[SavedRun], metric: str, into: Into = None) -> Axe
 def draw_confusion(
     matrix: NDArray[np.int64], class_names: Sequence[str], into: Into = None
 ) -> Axes:
-    """Draw a confusion matrix, true classes as rows; shades are shares of a row."""
+    """Draw a confusion matrix, true classes as rows; shades are shares of a row.
+
+    Of many classes it is larger, so that their names can be read when it is enlarged.
+    """
     size = len(class_names)
-    axes = new_axes(into, height=max(2.6, min(WIDTH, 0.36 * size + 1.2)))
+    side = max(2.6, min(WIDTH, 0.36 * size + 1.2), _SMALLEST_CELL * size)
+    axes = new_axes(into, height=side)
+    if into is None:
+        axes.figure.figure.set_size_inches(max(WIDTH, side), side)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axes.grid(visible=False)
     axes.set(xlabel="predicted", ylabel="true class")
-    if size <= _MOST_LABELS:
-        names = [drawable(shorten(name, 14)) for name in class_names]
-        axes.set_xticks(range(size), names, rotation=45, ha="right", rotation_mode="anchor")
-        axes.set_yticks(range(size), names)
-        axes.tick_params(labelsize=8 if size <= 15 else 6)
+    names = [drawable(name) for name in class_names]
+    axes.set_xticks(range(size), names, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(size), names)
+    axes.tick_params(labelsize=8 if size <= 15 else 6)
     if size <= 15:
         for (row, column), count in np.ndenumerate(matrix):
             if count:
