@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 SIZE ?= usual
 
-.PHONY: help demo test test-jax check docs house notebooks bench claims safety cluster format clean
+.PHONY: help demo test test-jax check docs house pictures notebooks bench claims safety cluster format clean
 
 help:
-	@echo "make demo    install, climb the classic ladder on built-in data, say where the report is"
+	@echo "make demo    install, climb a short ladder on built-in data, say where the report is"
 	@echo "make test    install with test tools, run the whole test suite"
 	@echo "make test-jax  run what trains and predicts with JAX in the place of TensorFlow"
 	@echo "make check   format, lint, types, direction of imports"
@@ -16,11 +16,15 @@ help:
 	@echo "make cluster measure what a Ray cluster costs beside one machine, on the loopback (some 10 minutes)"
 	@echo "make docs    make the tables in docs/ from the code"
 	@echo "make house   print how the source is built: sizes, parameters, imports"
+	@echo "make pictures  make the pictures of README and docs (some minutes; takes Chromium)"
 	@echo "make notebooks  run the notebooks and keep their outputs (some minutes)"
 	@echo "make format  put the code in order"
 
+# few rungs and five seeds of each: some two minutes, and the page has a step that is better and one that is not
+DEMO := --rungs lenet5,smaller-kernels,batch-norm,dropout-dense --seeds 5
+
 demo: .venv/installed
-	$(BIN)/convladder climb digits
+	$(BIN)/convladder climb digits $(DEMO)
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n auto --dist loadgroup
@@ -44,6 +48,12 @@ docs: .venv/installed-dev
 
 house: .venv/installed-dev
 	$(BIN)/python docs/house.py
+
+pictures: .venv/installed-dev
+	rm -rf .venv/demo
+	$(BIN)/convladder climb digits $(DEMO) --out .venv/demo
+	$(BIN)/python docs/make_pictures.py .venv/demo
+	CONVLADDER_PICTURES=$(CURDIR)/docs $(BIN)/python -m pytest tests/system/browser/test_story.py
 
 notebooks: .venv/installed-dev
 	$(BIN)/python notebooks/run.py

@@ -4,6 +4,7 @@ page.
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -80,5 +81,7 @@ def test_the_story_comes_out_as_it_is_told(place: Path, browser: Any) -> None:
         Select(entry.find_element("tag name", "select")).select_by_visible_text("red")
         entry.find_element("class name", "save").click()
         wait(browser, lambda: "Saved as red" in entry.find_element("class name", "note").text)
+        if pictures := os.environ.get("CONVLADDER_PICTURES"):  # make pictures
+            browser.find_element("tag name", "main").screenshot(str(Path(pictures) / "page.png"))
     assert len(list((place / "corrected" / "red").iterdir())) == 1
     shutil.rmtree(place / "corrected")

@@ -57,13 +57,7 @@ def of_climb(climb: SavedClimb) -> Card:
 
 def of_network(suspect: Suspect, data: Mapping[str, Any]) -> Card:
     """Say what to watch out for with a network."""
-    kinds: tuple[Callable[[Suspect], Iterator[Sentence]], ...] = (
-        _disputed_labels,
-        _worst_corruption,
-        _confused_classes,
-        _small_classes,
-    )
-    found = [*_leaks(data), *(said for kind in kinds for said in kind(suspect))]
+    found = [*_leaks(data), *(said for kind in _KINDS for said in kind(suspect))]
     if not found:
         return Card("Watch out", (("Nothing stands out among its mistakes.",),))
     return Card("Watch out", tuple(islice(found, MOST)), note=DESCRIBED)
@@ -135,3 +129,12 @@ def _small_classes(suspect: Suspect) -> Iterator[Sentence]:
     )
     others = f" {plural(len(small) - 1, 'other class')} have few, too." if len(small) > 1 else ""
     yield (f"Class {name} has only {images}: its accuracy may be ", bounds, f".{others}")
+
+
+# in the order in which they are told
+_KINDS: tuple[Callable[[Suspect], Iterator[Sentence]], ...] = (
+    _disputed_labels,
+    _worst_corruption,
+    _confused_classes,
+    _small_classes,
+)
