@@ -60,7 +60,7 @@ def test_without_a_margin_they_are_undecided(tmp_path: Path) -> None:
     climbed = climb_of(tmp_path)
     (_, found, _) = [claim.difference for claim in climbed.against_parent]
     assert (found.verdict, found.margin, found.p_equal) == ("undecided", None, None)
-    assert "1 is undecided" in climbed.headline()
+    assert "same-padding is undecided" in climbed.headline()
     assert "would be found 4 times out of 5." in climbed.reading("same-padding")
 
 

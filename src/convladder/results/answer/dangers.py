@@ -73,10 +73,10 @@ def _disputed_labels(suspect: Suspect) -> Iterator[Sentence]:
     count = int((found["split"] == "test").sum())
     if count:
         figure = Figure(
-            plural(count, "test image"),
+            f"labels of {plural(count, 'test image')}",
             "The networks are as confident in another class as they usually are when it is right.",
         )
-        yield ("The labels of ", figure, " look wrong: check them.")
+        yield ("It disputes the ", figure, ": look at them, some may be wrong.")
 
 
 def _worst_corruption(suspect: Suspect) -> Iterator[Sentence]:
@@ -133,8 +133,8 @@ def _small_classes(suspect: Suspect) -> Iterator[Sentence]:
 
 # in the order in which they are told
 _KINDS: tuple[Callable[[Suspect], Iterator[Sentence]], ...] = (
-    _disputed_labels,
     _worst_corruption,
     _confused_classes,
+    _disputed_labels,
     _small_classes,
 )

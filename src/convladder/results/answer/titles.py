@@ -82,7 +82,9 @@ def _others(claims: Sequence[Claim]) -> str:
         margin = found.metric.write_size(found.difference.margin or 0.0)
         said.append(f"{_few(equal)} {_be(equal)} equal within ±{margin}")
     if undecided := _named(claims, "undecided"):
-        said.append(f"{len(undecided)} {_be(undecided)} undecided")
+        few = len(undecided) <= MOST_NAMED
+        who = _and(undecided) if few else str(len(undecided))
+        said.append(f"{who} {_be(undecided)} undecided")
     return "".join(f", {each}" for each in said)
 
 
