@@ -8,6 +8,7 @@ import contextlib
 import io
 import logging
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -65,6 +66,12 @@ def as_in_its_own(folder: Path) -> Iterator[None]:
             signal.signal(signal.SIGTERM, stop)
             logger.setLevel(level)
             logger.handlers[:] = handlers
+
+
+def commands_said(output: str) -> list[list[str]]:
+    """Return the words of each command that a command says after `next:`."""
+    _, _, told = output.partition("\nnext:\n")
+    return [shlex.split(line) for line in told.splitlines() if line.startswith("  convladder")]
 
 
 def _stream() -> io.TextIOWrapper:

@@ -34,10 +34,10 @@ def check(
     *,
     settings: Settings,
 ) -> None:
-    """Read every file and report problems: broken files, copies, leaks, odd images.
+    """Find broken files, copies, leaks and odd images before you train.
 
-    The exit status is 0 if there are no problems, 1 if there are some, and 2 if the data cannot be
-    read.
+    It reads every file. The exit status is 0 if there are no problems, 1 if there are some, and 2
+    if the data cannot be read.
     """
     from convladder.api import data as images
     from convladder.results import outputs
@@ -59,7 +59,10 @@ def cache(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show or delete the decoded images in the cache. convladder decodes them again when needed."""
+    """Show or delete the decoded images in the cache.
+
+    convladder decodes images again when it needs them.
+    """
     from convladder.core.places import cache_folder
     from convladder.data.bank.cache import clear_banks, list_banks
     from convladder.experiments.pretrained import imagenet

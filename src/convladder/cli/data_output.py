@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
+from convladder.cli import next_steps
 from convladder.cli.output import new_table, output, print_json, print_report_path
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def check(checked: Check, page: Path | None, *, json_wanted: bool) -> None:
     if page:
         print_report_path(page)
     elif checked.findings:
-        output.print("--html FILE shows them as pictures; --json lists them all", style="dim")
+        output.print("--json lists them all", style="dim")
+    next_steps.show(next_steps.of_check(checked, page))
 
 
 def _counts(checked: Check) -> Table:
@@ -92,6 +94,7 @@ def banks(kept: Sequence[tuple[Bank, int]], cache: Path, *, json_wanted: bool) -
     if kept:
         output.print(table)
     output.print(f"{len(kept)} decoded data sets in {cache}", soft_wrap=True, markup=False)
+    next_steps.show(next_steps.of_cache(sum(size for _, size in kept) / 1e6))
 
 
 def _bank(bank: Bank, size: int) -> dict[str, Any]:

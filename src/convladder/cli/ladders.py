@@ -19,27 +19,36 @@ if TYPE_CHECKING:
 def ladder(
     name: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[NAME|FILE]", help="The ladder to show; default: list all ladders."
-        ),
+        typer.Argument(metavar="NAME|FILE", help="The ladder to show; default: list all ladders."),
     ] = None,
     image_size: Annotated[
-        str, typer.Option("--image-size", metavar="N|HxW", help="For the costs.")
+        str,
+        typer.Option(
+            "--image-size", metavar="N|HxW", help="Image size in pixels, to compute costs."
+        ),
     ] = "32",
     channels: Annotated[
         int,
         typer.Option(
-            "--channels", help="Channels of the images, to compute costs: 1 (grey) or 3 (RGB)."
+            "--channels",
+            metavar="N",
+            help="Channels of the images, to compute costs: 1 (grey) or 3 (RGB).",
         ),
     ] = 3,
-    classes: Annotated[int, typer.Option("--classes", min=2, help="For the costs.")] = 10,
+    classes: Annotated[
+        int,
+        typer.Option("--classes", metavar="N", min=2, help="Number of classes, to compute costs."),
+    ] = 10,
     pretrained: Pretrained = None,
     toml: Annotated[
         bool, typer.Option("--toml", help="Print a built-in ladder's file, to start your own.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the ladders, or print the rungs of one: changes, parameters and FLOPs."""
+    """List the ladders, or show the rungs of one.
+
+    Each rung comes with its changes, its parameters, and its operations (MACs and FLOPs).
+    """
     from convladder.core import ladder as ladders
 
     if channels not in (1, 3):
@@ -52,7 +61,7 @@ def ladder(
     else:
         chosen, shape = ladders.load_ladder(name), (*parse_size(image_size), channels)
         costs = _measure(chosen, shape, classes, pretrained)
-        ladders_output.ladder(chosen, costs, json_wanted=as_json)
+        ladders_output.ladder(name, chosen, costs, json_wanted=as_json)
 
 
 def _text_of(name: str | None) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
+from convladder.cli import next_steps
 from convladder.cli.output import new_table, output, print_json
 from convladder.core.formatting import written
 
@@ -24,10 +25,13 @@ def ladders(loaded: Sequence[Ladder], *, json_wanted: bool) -> None:
     for each in loaded:
         table.add_row(each.name, str(len(each.rungs)), escape(each.title))
     output.print(table)
+    next_steps.show(next_steps.of_ladders())
 
 
-def ladder(chosen: Ladder, costs: Mapping[str, Mapping[str, int]], *, json_wanted: bool) -> None:
-    """Print the rungs with their changes and what each costs."""
+def ladder(
+    name: str, chosen: Ladder, costs: Mapping[str, Mapping[str, int]], *, json_wanted: bool
+) -> None:
+    """Print the rungs of a ladder with their changes and what each costs; `name` gave it."""
     if json_wanted:
         print_json([
             {"rung": rung.name, "parent": rung.parent, "change": rung.change, **costs[rung.name]}
@@ -46,3 +50,4 @@ def ladder(chosen: Ladder, costs: Mapping[str, Mapping[str, int]], *, json_wante
     output.print(table)
     if not all(costs.values()):
         output.print("Rungs without costs depend on the backbone (--pretrained).", markup=False)
+    next_steps.show(next_steps.of_ladder(name))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import sys
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.style import Style
 from rich.table import Table
+from rich.text import Text
 
 FREE_COLUMNS = ("verdict", "change", "title", "source")  # whose text may take several lines
 PIPED_WIDTH = 160  # where there is no terminal whose width could be asked
@@ -35,4 +39,16 @@ def new_table(*headings: str) -> Table:
 
 
 def print_report_path(page: Path) -> None:
-    output.print(f"report: {page}", soft_wrap=True, markup=False)
+    """Print where a report is: as a link in terminals that have them, else as plain text."""
+    output.print(Text.assemble("report: ", (str(page), link_to(page))), soft_wrap=True)
+
+
+def link_to(path: Path) -> Style:
+    """Return the style of a text that leads to a file or folder, in terminals that have links.
+
+    Another machine's files are named by its host, so that a terminal can tell them from its own.
+    """
+    if os.environ.get("TERM") == "linux":  # the console without windows, which may show the codes
+        return Style()
+    host = socket.gethostname() if "SSH_CONNECTION" in os.environ else ""
+    return Style(link=path.absolute().as_uri().replace("file://", f"file://{host}", 1))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from convladder.cli import next_steps
 from convladder.cli.arguments import AsJson, QuietOption, Settings
 from convladder.cli.data_options import READING, SPLITTING, data_options
 from convladder.cli.output import new_table, output, print_json
@@ -77,10 +78,11 @@ def plan(
     *,
     settings: Settings,
 ) -> None:
-    """Show which differences a climb would find, by its numbers of seeds and of test images.
+    """Show how small a difference a climb of your images would find.
 
     Before anything is trained, it guesses how much seeds and images will differ. Of a climb it
-    measures that. The table shows the smallest true difference that 4 climbs out of 5 would find.
+    measures that. The table shows the smallest true difference that 4 climbs out of 5 would find,
+    by numbers of seeds and of test images.
     """
     from convladder.api import planning
 
@@ -108,6 +110,7 @@ def plan(
     output.print(_as_table(planned, planned.table()))
     for line in _remarks(planned):
         output.print(line, markup=False)
+    next_steps.show(next_steps.of_plan(planned))
 
 
 def _as_json(planned: Planning) -> dict[str, Any]:

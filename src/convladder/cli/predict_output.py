@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
+from convladder.cli import next_steps
 from convladder.core.errors import UnreadableImage
 from convladder.core.formatting import plural, printable
 from convladder.evaluation import conformal, sets_in_words, wording
@@ -37,9 +38,8 @@ def bundle(path: Path, run: Path, *, json_wanted: bool) -> None:
         told = contents | {"path": str(path), "bytes": path.stat().st_size}
         sys.stdout.write(json.dumps(told, indent=2) + "\n")
         return
-    lines = [*_figures(opened), *_open_questions(opened, run)]
-    lines.append(f"predict with it: convladder predict {shlex.quote(str(path))} IMAGES")
-    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.write("\n".join([*_figures(opened), *_open_questions(opened, run)]) + "\n")
+    next_steps.show(next_steps.of_bundle(path, run))
 
 
 def _figures(opened: Bundle) -> Iterator[str]:
@@ -104,9 +104,9 @@ def export(exported: Exported, *, json_wanted: bool) -> None:
             f"{found.original_milliseconds:.3g}"
         ),
         *_from_files(found),
-        f"try it: python {shlex.quote(str(exported.folder / EXAMPLE))} IMAGE",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
+    next_steps.show(next_steps.of_export(exported.folder / EXAMPLE))
 
 
 def _from_files(found: Parity) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from convladder.cli import explanation_output, results_output
+from convladder.cli import explanation_output, next_steps, results_output
 from convladder.cli.arguments import (
     AllowRejects,
     AsJson,
@@ -31,7 +31,9 @@ def evaluate(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="DIR", help="Write predictions.csv and evaluation.json to this folder."
+            "--out",
+            metavar="FOLDER",
+            help="Write predictions.csv and evaluation.json to this folder.",
         ),
     ] = None,
     allow_rejects: AllowRejects = False,
@@ -40,7 +42,7 @@ def evaluate(
     *,
     settings: Settings,
 ) -> None:
-    """Show the figures of a run, or evaluate its network on other labelled images.
+    """Show the figures of a run, or test it on other labelled images.
 
     Without --data, it shows the figures on the run's own validation and test images. With --data,
     it evaluates the test split, or every image if there is no test split. convladder reads the
@@ -54,24 +56,25 @@ def evaluate(
         )
     trained = Run(run)
     if data is None:
-        results_output.figures(
-            trained.metrics, json_wanted=as_json, judged_by=trained.experiment.judged_by
-        )
-        return
-    with interruptible():
-        figures = trained.evaluate(
-            data, changes=settings, out=out, allow_rejects=allow_rejects, quiet=quiet
-        )
-    results_output.figures(figures, json_wanted=as_json)
+        figures, judged_by = trained.metrics, trained.experiment.judged_by
+    else:
+        judged_by = None
+        with interruptible():
+            figures = trained.evaluate(
+                data, changes=settings, out=out, allow_rejects=allow_rejects, quiet=quiet
+            )
+    results_output.figures(figures, json_wanted=as_json, judged_by=judged_by)
+    if not as_json:
+        next_steps.show(next_steps.of_evaluation(trained, data, out))
 
 
 def report(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="The folder of a run, a climb or a search.")
+        Path, typer.Argument(metavar="FOLDER", help="The folder of a run, a climb or a search.")
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Rebuild the report of a run, a climb or a search from its folder."""
+    """Write the report of a run, a climb or a search again."""
     from convladder.api.climb import Climb
     from convladder.api.run import Run
     from convladder.api.search import Tuning
@@ -102,7 +105,10 @@ def explain(
     coverage: Coverage = 0.95,
     as_json: AsJson = False,
 ) -> None:
-    """Show where a network errs, whether to trust its confidence, and which labels look wrong."""
+    """Show where a network errs, and which labels look wrong.
+
+    It also says whether to trust its confidence, and how it copes with degraded images.
+    """
     from convladder.api.run import Run
     from convladder.evaluation import conformal
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
+from convladder.cli import next_steps
 from convladder.cli.output import FREE_COLUMNS, new_table, output, print_json, print_report_path
 from convladder.core.formatting import written
+from convladder.results import next_steps as steps
 
 if TYPE_CHECKING:
     from convladder.api.comparison import Comparison
@@ -43,6 +45,7 @@ def climb(results: SavedClimb, page: Path, *, json_wanted: bool) -> None:
     output.print(_units(results.lineup.metric, compared=not alone), style="dim")
     output.print(results.headline(), soft_wrap=True, markup=False)
     print_report_path(page)
+    next_steps.show(steps.of_climb(results))
 
 
 def tuning(tuned: Tuning, page: Path, *, json_wanted: bool) -> None:
@@ -85,6 +88,7 @@ def tuning(tuned: Tuning, page: Path, *, json_wanted: bool) -> None:
             f"a network with the settings found: {tuned.tuned_run}", soft_wrap=True, markup=False
         )
     print_report_path(page)
+    next_steps.show(steps.of_search(tuned))
 
 
 def comparison(compared: Comparison, page: Path, *, json_wanted: bool) -> None:
@@ -107,6 +111,7 @@ def comparison(compared: Comparison, page: Path, *, json_wanted: bool) -> None:
         output.print(note, soft_wrap=True, markup=False)
     output.print(compared.headline(), soft_wrap=True, markup=False)
     print_report_path(page)
+    next_steps.show(steps.of_comparison(compared))
 
 
 def _units(metric: Metric, *, compared: bool = True) -> str:
@@ -139,9 +144,10 @@ def run(finished: Run, page: Path, *, json_wanted: bool) -> None:
         return
     figures(finished.metrics, json_wanted=False, judged_by=finished.experiment.judged_by)
     print_report_path(page)
+    next_steps.show(steps.of_run(finished))
 
 
-def reproduction(reproduced: Reproduction, *, json_wanted: bool) -> None:
+def reproduction(reproduced: Reproduction, run: Path, *, json_wanted: bool) -> None:
     """Print whether a run came out the same again."""
     if json_wanted:
         print_json(asdict(reproduced))
@@ -163,6 +169,7 @@ def reproduction(reproduced: Reproduction, *, json_wanted: bool) -> None:
             "versions, machine and threads are the same, so this should not happen: please "
             "report it"
         )
+    next_steps.show(next_steps.of_reproduction(run, equal=reproduced.equal))
 
 
 def figures(

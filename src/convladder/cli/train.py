@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,7 +27,10 @@ from convladder.tuning.request import TuneOptions, TuneRequest
     "class_weight changes allow_rejects out fresh allow_changed tensorboard mlflow as_json quiet",
 )
 def climb(request: ClimbRequest, how: RunOptions, *, as_json: AsJson = False) -> None:
-    """Train every rung of a ladder with several seeds, and report what each technique brought.
+    """Train each technique with several seeds, and report which pay.
+
+    A ladder is a list of networks. Each rung is the one before with one technique more. A seed is
+    one training from another random start: several seeds tell a gain from chance.
 
     If it is interrupted for any reason, run the same command again to resume.
     """
@@ -42,9 +46,10 @@ def climb(request: ClimbRequest, how: RunOptions, *, as_json: AsJson = False) ->
     "coordinator as_json quiet",
 )
 def train(request: TrainRequest, how: RunOptions, *, as_json: AsJson = False) -> None:
-    """Train one rung with one seed. With --folds, train once per fold, like a climb of one rung.
+    """Train one network: one rung of a ladder, with one seed.
 
-    If it is interrupted for any reason, run the same command again to resume.
+    With --folds, it is trained once per fold, like a climb of one rung. If it is interrupted for
+    any reason, run the same command again to resume.
     """
     from convladder.api import train as training
 
@@ -104,11 +109,12 @@ def tune(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Search for better settings on validation, then test once whether the winner is better.
+    """Search for better settings, then test whether they are better.
 
-    Candidates that fall behind are stopped early. The best one and the default are then trained
-    again with several new seeds, which takes extra time. They are compared on test like a rung with
-    its parent. If it is interrupted for any reason, run the same command again to resume.
+    The search uses the validation images only. Candidates that fall behind are stopped early. The
+    best one and the default are then trained again with several new seeds, which takes extra time.
+    They are compared on test like a rung with its parent. If it is interrupted for any reason, run
+    the same command again to resume.
     """
     from convladder.api import tune as search
 
@@ -124,15 +130,16 @@ def tune(
     ReproduceRequest, ReproduceOptions, "run data pretrained weights out as_json quiet"
 )
 def reproduce(request: ReproduceRequest, how: ReproduceOptions, *, as_json: AsJson = False) -> None:
-    """Train a run again from its experiment.json, and check whether the predictions are identical.
+    """Train a run again, and compare its predictions byte for byte.
 
-    The exit status is 0 if predictions.csv is identical byte for byte, and 1 if it is not.
+    All that it takes is in the run's experiment.json. The exit status is 0 if predictions.csv is
+    identical byte for byte, and 1 if it is not.
     """
     from convladder.api import reproduce as again
 
     with interruptible():
         reproduced = again.reproduce_request(request, how)
-    results_output.reproduction(reproduced, json_wanted=as_json)
+    results_output.reproduction(reproduced, Path(str(request.run)), json_wanted=as_json)
     if not reproduced.equal:
         raise typer.Exit(1)
 

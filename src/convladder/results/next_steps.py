@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from convladder.core import defaults
 from convladder.core.formatting import plural, short_name
 from convladder.results import commands
-from convladder.results.bundle.bundle import SUFFIX
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the command line imports this to say what it takes, which must be quick
     import pandas as pd
 
     from convladder.results.comparison import RunComparison
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
     from convladder.results.saved_run import SavedRun
 
 MOST = 3  # steps that a person reads
-TO_ERRORS = "where it errs, and which labels look wrong"
-TO_BUNDLE = "one file that predicts anywhere"
+TO_ERRORS = "shows where it errs, and which labels look wrong"
+TO_BUNDLE = "makes one file that predicts anywhere"
 
 
 @dataclass(frozen=True)
@@ -94,6 +93,8 @@ def bundle(run: SavedRun, *options: object) -> NextStep:
 
 def bundle_name(run: SavedRun) -> str:
     """Name a bundle by the images and the rung, such as `cats-batch-norm.convladder`."""
+    from convladder.results.bundle.bundle import SUFFIX
+
     data = Path(short_name(run.experiment.data.source)).stem
     name = re.sub(r"[^\w]+", "-", f"{data}-{run.rung}").strip("-")
     return f"{name}{SUFFIX}"
@@ -116,7 +117,9 @@ def _decide(climb: SavedClimb) -> Iterator[NextStep]:
     claims = climb.against_parent or climb.against_start
     undecided = [claim for claim in claims if claim.difference.verdict == "undecided"]
     if words and all(len(each.runs) == 1 for each in climb.standings.values()):
-        yield _with_seeds(climb, words, defaults.LOOKS[0], "one seed cannot tell gain from chance")
+        yield _with_seeds(
+            climb, words, defaults.LOOKS[0], "one seed cannot tell a gain from chance"
+        )
     elif undecided:
         ways = [*_ways(climb, words, undecided)] if words else []
         yield from ways[:1] or [_plan(climb)]
@@ -155,7 +158,7 @@ def _use_best(climb: SavedClimb) -> list[NextStep]:
 
 
 def _plan(climb: SavedClimb) -> NextStep:
-    why = "which differences more seeds or more test images would show"
+    why = "shows what more seeds or more test images would find"
     return NextStep(commands.written("plan", climb.folder), why)
 
 

@@ -21,7 +21,7 @@ from PIL import Image
 
 import command_line
 import convladder as cl
-from command_line import Done
+from command_line import Done, commands_said
 from convladder.evaluation import metrics, predictions
 from convladder.results import folders, locks, planned_looks, saved_run
 from convladder.results.saved_climb import SavedClimb
@@ -92,7 +92,10 @@ def test_a_climb_leaves_what_the_design_says(climbed: Path) -> None:
     assert files_of(climbed) - {".convladder-lock"} == trials | plots | top
     printed = (climbed.parent / "stdout").read_text()
     assert "max-pooling" in printed
-    assert printed.strip().endswith("report: first/report.html")
+    said, _, _ = printed.partition("\n\nnext:\n")
+    assert said.endswith("report: first/report.html")
+    verbs = [words[1] for words in commands_said(printed)]
+    assert verbs[-2:] == ["explain", "bundle"]
 
 
 def test_every_figure_comes_from_the_predictions_to_the_last_digit(climbed: Path) -> None:

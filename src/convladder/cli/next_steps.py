@@ -1,0 +1,177 @@
+"""What a command says at its end: the commands that make sense now, with paths that are links."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.style import Style
+from rich.text import Text
+
+from convladder.cli.output import link_to, output
+from convladder.core.defaults import LADDER, PRETRAINED_LADDER
+from convladder.core.formatting import printable
+from convladder.results import commands, folders, next_steps, provenance
+from convladder.results.commands import ONCE, written
+from convladder.results.next_steps import NextStep
+
+if TYPE_CHECKING:
+    from convladder.api.check import Check
+    from convladder.api.planning import Planning
+    from convladder.api.run import Run
+    from convladder.cli.explanation_output import Wanted
+    from convladder.results.saved_run import SavedRun
+
+LEAKS = {"copies-across-splits", "groups-across-splits"}
+NEW_IMAGES = "path/to/new/images"  # which only the reader knows
+TOKEN = re.compile(r"(?:'[^']*'|[^\s'])+")  # of a command: a word, which may be quoted
+
+
+def show(steps: Sequence[NextStep]) -> None:
+    """Print commands, each on a line of its own, with what it brings; nothing if there are none."""
+    if steps:
+        output.print("", "next:", sep="\n")
+    for step in steps:
+        output.print(Text("  ").append(_linked(printable(step.command))), soft_wrap=True)
+        output.print(Text(f"    {step.why}", "dim"), soft_wrap=True)
+
+
+def of_check(checked: Check, page: Path | None) -> list[NextStep]:
+    """Return what to do with images: look at what was found, repair it, or climb."""
+    typed = _typed("check")
+    if typed is None:
+        return []
+    images = commands.without(typed, ("--html",), ONCE)
+    pictures = NextStep(
+        written("check", *images, "--html", "check.html"), "shows as pictures what was found"
+    )
+    looked = [] if page or not checked.findings else [pictures]
+    return [*looked, *_once_looked_at(checked, images)]
+
+
+def _once_looked_at(checked: Check, images: Sequence[str]) -> list[NextStep]:
+    """Return what to do with images whose faults are known."""
+    blocking = [each for each in checked.findings if _blocks(each.code, checked) or each.stops]
+    if blocking:
+        why = f"once this is repaired: {blocking[0].advice}"
+        return [NextStep(written("check", *images), why)]
+    if LEAKS & {each.code for each in checked.findings}:
+        why = "trains without the images that cross the splits"
+        return [NextStep(written("climb", *images, "--on-leak", "drop"), why)]
+    return [
+        NextStep(written("climb", *images), "shows which techniques pay on these images"),
+        NextStep(written("plan", *images), "shows how small a difference they can show"),
+    ]
+
+
+def _blocks(code: str, checked: Check) -> bool:
+    """Whether training refuses such images, because it has to split them itself."""
+    return code == "few-images" and checked.splits == [""]
+
+
+def of_plan(planned: Planning) -> list[NextStep]:
+    """Return the climb that was planned, or what else there is to do with one that is there."""
+    typed = _typed("plan")
+    if planned.is_measured:
+        from convladder.results.saved_climb import SavedClimb
+
+        steps = next_steps.of_climb(SavedClimb(planned.source))
+        return [each for each in steps if shlex.split(each.command)[1] != "plan"]
+    if typed is None:
+        return []
+    same = commands.without(typed, ("--accuracy", "--spread"), ONCE)
+    return [NextStep(written("climb", *same), "trains what was planned")]
+
+
+def of_evaluation(run: Run, data: str | None, out: Path | None) -> list[NextStep]:
+    """Return what to do with a network that was evaluated, on its own images or others."""
+    typed = _typed("evaluate")
+    if data is None:
+        return next_steps.of_run(run)
+    if out or typed is None:
+        return []
+    place = folders.new_folder("evaluations", data)
+    again = written("evaluate", *commands.without(typed, flags=ONCE), "--out", place)
+    return [NextStep(again, "keeps what it predicts for each image")]
+
+
+def of_explanation(run: SavedRun, wanted: Wanted) -> list[NextStep]:
+    """Return what to do with a network that is understood."""
+    from convladder.evaluation.conformal import COVERAGE
+    from convladder.results.model_card import WANTED
+
+    asked = {"--accuracy": (wanted.accuracy, WANTED), "--coverage": (wanted.coverage, COVERAGE)}
+    options = [
+        word for name, (value, usual) in asked.items() if value != usual for word in (name, value)
+    ]
+    other = written("evaluate", run.folder, "--data", NEW_IMAGES)
+    return [
+        next_steps.bundle(run, *options),
+        NextStep(other, "tests it on labelled images from elsewhere"),
+    ]
+
+
+def of_bundle(path: Path, run: Path) -> list[NextStep]:
+    """Return what to do with a bundle."""
+    return [
+        NextStep(written("predict", path, NEW_IMAGES), "predicts images with it"),
+        NextStep(written("serve", path), "opens a web page for pictures, and predicts over HTTP"),
+        NextStep(written("export", run, "--format", "onnx"), "makes a model for other runtimes"),
+    ]
+
+
+def of_reproduction(run: Path, *, equal: bool) -> list[NextStep]:
+    """Return what to do with a network that comes out the same again; of another, nothing."""
+    from convladder.results.saved_run import SavedRun
+
+    return [next_steps.bundle(SavedRun(run))] if equal else []
+
+
+def of_export(example: Path) -> list[NextStep]:
+    """Return how to try an export."""
+    command = shlex.join(["python", str(example), "path/to/image.jpg"])
+    return [NextStep(command, "predicts an image with it")]
+
+
+def of_ladders() -> list[NextStep]:
+    """Return what to do with the list of ladders."""
+    return [NextStep(written("ladder", LADDER), "shows what each of its rungs changes")]
+
+
+def of_ladder(name: str) -> list[NextStep]:
+    """Return what to do with a ladder, a built-in one or a file."""
+    from convladder.core.ladder import BUILT_IN
+
+    backbone = ["--pretrained", "MobileNetV2"] if name == PRETRAINED_LADDER else []
+    climb = written("climb", "path/to/images", "--ladder", name, *backbone)
+    steps = [NextStep(climb, "climbs it with your own images")]
+    if name in BUILT_IN:
+        copy = f"{written('ladder', name, '--toml')} > mine.toml"
+        steps.append(NextStep(copy, "starts a ladder of your own"))
+    return steps
+
+
+def of_cache(megabytes: float) -> list[NextStep]:
+    """Return what to do with the decoded images in the cache, if there are any."""
+    if not megabytes:
+        return []
+    return [NextStep(written("cache", "--clear"), f"frees {megabytes:,.1f} MB")]
+
+
+def _typed(verb: str) -> list[str] | None:
+    """Return what was typed after the verb; None if this is no command of a terminal."""
+    words = commands.recorded({"command": provenance.command()}, verb)
+    return None if words is None else words[1:]
+
+
+def _linked(command: str) -> Text:
+    """Return a command whose paths are links, if they are there."""
+    text = Text(command, "cyan")
+    for token in list(TOKEN.finditer(command))[2:]:  # after the program and the verb
+        path = Path(token[0].strip("'"))
+        if path.exists():
+            text.stylize(link_to(path) + Style(bold=True), *token.span())
+    return text
