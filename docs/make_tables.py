@@ -1,5 +1,5 @@
-"""Make docs/settings.md and docs/ladders.md from the code, and the list of docs/decisions from its
-files: `make docs`. The test suite compares.
+"""Make docs/commands.md, docs/settings.md and docs/ladders.md from the code, and the list of
+docs/decisions from its files: `make docs`. The test suite compares.
 """
 
 from __future__ import annotations
@@ -7,9 +7,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from textwrap import fill
+from typing import Any
 
 from pydantic_core import PydanticUndefined
+from typer.main import get_command
 
+from convladder.cli.main import app
+from convladder.cli.panels import GROUPS
+from convladder.cli.values import VALUES
 from convladder.core.experiment import Experiment
 from convladder.core.ladder import BUILT_IN, Ladder, load_ladder
 from convladder.core.settings.base import LARGEST, LARGEST_AMOUNT, Settings
@@ -23,6 +28,15 @@ ROOMS = [
     *("cli", "api", "report", "tuning", "deploy", "experiments", "results", "training"),
     *("evaluation", "data", "models", "core", "tests"),
 ]
+COMMANDS = """`convladder COMMAND --help` lists the options of a command. First come those that a
+beginner needs. Examples stand at the end.
+
+At its end, a command says what makes sense next: commands that you can copy. In many terminals you
+can click on their paths, and on that of the report. `--json` leaves all of that out.
+
+`convladder --install-completion` lets the Tab key complete commands and options, in bash, zsh, fish
+and PowerShell.
+"""
 DECISIONS = """Where the code differs from what one might expect, a decision says why.
 A new one takes the next number. A number whose file is gone is not used again.
 Measured on four cores of an Intel Xeon (Sapphire Rapids, AVX-512) with TensorFlow 2.21 and Keras
@@ -156,7 +170,27 @@ def decisions_page() -> str:
     return "\n".join(rows)
 
 
+def commands_page() -> str:
+    """Return the commands by groups, and what the words in capitals of their help stand for."""
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    rows = [NOTE, "# Commands\n", COMMANDS]
+    for group in GROUPS:
+        rows += [f"## {group}\n", "| command | what it does | such as |", "|---|---|---|"]
+        rows += [_command(each) for each in commands.values() if each.rich_help_panel == group]
+        rows.append("")
+    rows += ["## The words in capitals\n", "In `--help` they stand for a value.\n"]
+    rows += ["| word | stands for |", "|---|---|"]
+    rows += [f"| `{word}` | {meaning} |" for word, meaning in VALUES.items()]
+    return "\n".join(rows) + "\n"
+
+
+def _command(command: Any) -> str:
+    does, example = command.help.partition("\n\n")[0], command.epilog.splitlines()[0]
+    return f"| `{command.name}` | {does} | `{example}` |"
+
+
 PAGES = {
+    "commands.md": commands_page,
     "settings.md": settings_page,
     "ladders.md": ladders_page,
     "decisions/README.md": decisions_page,

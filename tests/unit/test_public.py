@@ -82,7 +82,9 @@ def test_imports_go_one_way() -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("page", ["settings.md", "ladders.md", "decisions/README.md"])
+@pytest.mark.parametrize(
+    "page", ["commands.md", "settings.md", "ladders.md", "decisions/README.md"]
+)
 def test_the_tables_in_the_docs_are_those_of_the_code(page: str) -> None:
     made = runpy.run_path(str(ROOT / "docs/make_tables.py"))["PAGES"][page]()
     assert (ROOT / "docs" / page).read_text(encoding="utf-8") == made, "run `make docs`"

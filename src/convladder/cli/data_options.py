@@ -16,13 +16,9 @@ from convladder.core.errors import ExperimentError
 from convladder.core.options import definitions
 from convladder.experiments.request import ClimbRequest
 
-PANEL = "Data"
-
 
 def _option(kind: Any, flag: str, metavar: str, text: str, **more: Any) -> Any:
-    return Annotated[
-        kind, typer.Option(flag, metavar=metavar, help=text, rich_help_panel=PANEL, **more)
-    ]
+    return Annotated[kind, typer.Option(flag, metavar=metavar, help=text, **more)]
 
 
 TABLES = {
@@ -38,12 +34,12 @@ TABLES = {
     "image_root": _option(
         str | None,
         "--image-root",
-        "DIR",
+        "FOLDER",
         "Folder of the images (tables); default: the folder of the table.",
     ),
     "follow_links": Annotated[
         bool | None,
-        typer.Option("--follow-links", help="Follow symbolic links.", rich_help_panel=PANEL),
+        typer.Option("--follow-links", help="Follow symbolic links."),
     ],
     "class_level": _option(
         str | None,
@@ -98,9 +94,13 @@ SPLITTING = {
         "drop|keep|refuse",
         "What to do if copies or groups cross the splits; default: refuse.",
     ),
-    "folds": typed(definitions(ClimbRequest)["folds"], PANEL),
+    "folds": typed(definitions(ClimbRequest)["folds"]),
     "limit": _option(
-        int | None, "--limit", "N", "Use a stratified subset of this many images.", min=1
+        int | None,
+        "--limit",
+        "N",
+        "Use a stratified subset of so many images, for a first try.",
+        min=1,
     ),
 }
 

@@ -84,7 +84,7 @@ def export(
     bundle: BundleArgument,
     kind: Annotated[
         str,
-        typer.Option("--format", metavar="NAME", help=f"The target format: {either(FORMATS)}."),
+        typer.Option("--format", metavar="FORMAT", help=f"The target format: {either(FORMATS)}."),
     ],
     data: Annotated[
         str | None,
@@ -116,18 +116,18 @@ def export(
         typer.Option(
             "--out",
             "-o",
-            metavar="DIR",
+            metavar="FOLDER",
             help="Where to write the export; default: a new folder here.",
         ),
     ] = None,
     as_json: AsJson = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Export for another runtime, and check on a thousand real images that predictions agree.
+    """Export for another runtime, and check that predictions agree.
 
-    Writes a folder with the model, an example program that predicts image files, and a parity
-    report. If predictions differ by more than the bound, nothing is written and the exit status is
-    2.
+    It compares them on a thousand real images. Writes a folder with the model, an example program
+    that predicts image files, and a parity report. If predictions differ by more than the bound,
+    nothing is written and the exit status is 2.
     """
     from convladder.api import exports
     from convladder.cli import predict_output
@@ -208,11 +208,16 @@ def serve(
     host: Annotated[
         str,
         typer.Option(
-            "--host", help="The address to listen on; 0.0.0.0 lets other machines connect."
+            "--host",
+            metavar="ADDRESS",
+            help="The address to listen on; 0.0.0.0 lets other machines connect.",
         ),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option("--port", "-p", min=0, max=65535, help="The port; 0 picks a free one.")
+        int,
+        typer.Option(
+            "--port", "-p", metavar="PORT", min=0, max=65535, help="The port; 0 picks a free one."
+        ),
     ] = 8000,
     allow_host: Annotated[
         list[str] | None,
@@ -229,7 +234,7 @@ def serve(
         list[str] | None,
         typer.Option(
             "--allow-origin",
-            metavar="ORIGIN",
+            metavar="URL",
             help=(
                 "Let pages of this site send requests (CORS), such as https://app.example.org; * "
                 "allows all."
@@ -244,7 +249,7 @@ def serve(
         Path | None,
         typer.Option(
             "--corrections",
-            metavar="DIR",
+            metavar="FOLDER",
             help="Save corrected images to this folder, for the next training.",
         ),
     ] = None,
@@ -265,7 +270,10 @@ def serve(
     jobs: Threads = None,
     log: Annotated[bool, typer.Option("--log", help="Print one line per request.")] = False,
 ) -> None:
-    """Serve predictions over HTTP, with a web page for pictures (needs the extra `serve`)."""
+    """Serve predictions over HTTP, with a web page for pictures.
+
+    It needs the extra `serve`: pip install 'convladder[serve]'
+    """
     from convladder.deploy import prediction
     from convladder.deploy.serve import launch
 

@@ -15,87 +15,147 @@ import typer
 
 from convladder.cli import data, deploy, ladders, logs, planning, results, train
 from convladder.cli.arguments import errors
+from convladder.cli.help_pages import HelpfulCommand, HelpfulGroup
 from convladder.core.errors import ConvladderError, is_full_disk
 from convladder.core.formatting import printable
 from convladder.core.places import keep_libraries_here
 
 GONE = "The current folder was deleted: change to another one (cd) and try again"
 
+PROGRAM = "convladder"
+FIRST_STEPS = """\
+Train an image classifier on your own images, and see which technique pays.
+
+  convladder climb digits           try it on built-in images, in some minutes
+  convladder check path/to/images   check your own images: one folder per class
+  convladder climb path/to/images   see which technique pays on them
+
+All commands: convladder --help
+"""
+
 app = typer.Typer(
+    cls=HelpfulGroup,
     help=(
-        "Train an image classifier on your own images, and learn which technique earned its place."
+        "Train an image classifier on your own images, and know which technique earned its place."
+        "\n\nYour images are a folder with one folder per class. Start with `check` and `climb`."
     ),
-    epilog="Example:  convladder climb digits     then open the report it names",
-    no_args_is_help=True,
-    add_completion=False,
+    epilog=(
+        "convladder climb digits\n"
+        "convladder check path/to/images --html check.html\n"
+        "convladder climb path/to/images --time 2h\n"
+        "convladder climb --help"
+    ),
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
-def _add(command: Callable[..., None], example: str) -> None:
-    """Add a command. Each paragraph of its help is one line, to be broken where a terminal ends."""
+def _add(group: str, command: Callable[..., None], *examples: str) -> None:
+    """Add a command to a group, with examples that can be copied as they are.
+
+    Each paragraph of its help is one line, to be broken where a terminal ends.
+    """
     paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
-    app.command(help="\n\n".join(" ".join(each.split()) for each in paragraphs), epilog=example)(
-        command
-    )
+    app.command(
+        cls=HelpfulCommand,
+        rich_help_panel=group,
+        help="\n\n".join(" ".join(each.split()) for each in paragraphs),
+        epilog="\n".join(examples),
+    )(command)
 
 
-_add(data.check, "Example:  convladder check path/to/images --html check.html")
 _add(
-    planning.plan,
-    "Example:  convladder plan path/to/images     or, by what was trained:  convladder plan "
-    "climbs/2026-01-31-120000-cats",
+    "Start",
+    data.check,
+    "convladder check path/to/images",
+    "convladder check path/to/images --html check.html",
 )
 _add(
+    "Start",
     train.climb,
-    "Example:  convladder climb path/to/images --rungs lenet5,max-pooling --seeds 4 --epochs 10"
-    "     or on many machines:  convladder climb path/to/images --cluster auto",
-)
-_add(train.train, "Example:  convladder train path/to/images --rung batch-norm --epochs 20")
-_add(
-    train.tune,
-    "Example:  convladder tune path/to/images --time 30m     or, where you choose what is "
-    "searched:  convladder tune --print-space > mine.toml     then  convladder tune "
-    "path/to/images --space mine.toml",
+    "convladder climb digits",
+    "convladder climb path/to/images --time 2h",
+    "convladder climb path/to/images --rungs lenet5,max-pooling --epochs 10",
+    "convladder climb path/to/images --pretrained MobileNetV2",
+    "convladder climb path/to/images --cluster auto",
 )
 _add(
-    results.evaluate,
-    "Example:  convladder evaluate runs/2026-01-31-120000-cats --data path/to/other/images",
+    "Start",
+    train.train,
+    "convladder train path/to/images",
+    "convladder train path/to/images --rung batch-norm --epochs 20",
+    "convladder train path/to/images --folds 5",
 )
-_add(train.reproduce, "Example:  convladder reproduce runs/2026-01-31-120000-cats")
+_add("Understand", results.report, "convladder report climbs/2026-01-31-120000-cats")
 _add(
-    ladders.ladder,
-    "Example:  convladder ladder classic     or     convladder ladder classic --toml > mine.toml",
+    "Understand",
+    results.explain,
+    "convladder explain runs/2026-01-31-120000-cats",
+    "convladder explain runs/2026-01-31-120000-cats --accuracy 0.99",
 )
-_add(results.report, "Example:  convladder report climbs/2026-01-31-120000-cats")
-_add(results.explain, "Example:  convladder explain runs/2026-01-31-120000-cats --accuracy 0.95")
 _add(
+    "Understand",
     results.compare,
-    "Example:  convladder compare climbs/NAME/trials/lenet5 climbs/NAME/trials/batch-norm"
-    "     or two runs:  convladder compare runs/FIRST runs/SECOND",
-)
-_add(deploy.bundle, "Example:  convladder bundle runs/2026-01-31-120000-cats -o cats.convladder")
-_add(
-    deploy.export,
-    "Example:  convladder export runs/2026-01-31-120000-cats --format litert --int8     or, of a "
-    "bundle:  convladder export cats.convladder --format onnx --data path/to/images",
+    "convladder compare runs/FIRST runs/SECOND",
+    "convladder compare climbs/NAME/trials/lenet5 climbs/NAME/trials/batch-norm",
 )
 _add(
+    "Understand",
+    results.evaluate,
+    "convladder evaluate runs/2026-01-31-120000-cats",
+    "convladder evaluate runs/2026-01-31-120000-cats --data path/to/other/images",
+)
+_add(
+    "Understand",
+    planning.plan,
+    "convladder plan path/to/images",
+    "convladder plan climbs/2026-01-31-120000-cats",
+)
+_add(
+    "Improve",
+    train.tune,
+    "convladder tune path/to/images --time 30m",
+    "convladder tune --print-space > mine.toml",
+    "convladder tune path/to/images --space mine.toml",
+)
+_add(
+    "Improve",
+    ladders.ladder,
+    "convladder ladder",
+    "convladder ladder classic",
+    "convladder ladder classic --toml > mine.toml",
+)
+_add(
+    "Use",
+    deploy.bundle,
+    "convladder bundle runs/2026-01-31-120000-cats -o cats.convladder",
+)
+_add(
+    "Use",
     deploy.predict,
-    "Example:  convladder predict cats.convladder new/ --top 3     or     "
+    "convladder predict cats.convladder path/to/new/images",
+    "convladder predict cats.convladder 'new/*.jpg' --top 3",
     "find . -name '*.jpg' | convladder predict cats.convladder - --csv > found.csv",
 )
 _add(
+    "Use",
     deploy.serve,
-    "Example:  convladder serve cats.convladder --corrections corrected     then open "
-    "http://127.0.0.1:8000",
+    "convladder serve cats.convladder",
+    "convladder serve cats.convladder --corrections corrected",
 )
-_add(data.cache, "Example:  convladder cache --clear")
+_add(
+    "Use",
+    deploy.export,
+    "convladder export runs/2026-01-31-120000-cats --format litert --int8",
+    "convladder export cats.convladder --format onnx --data path/to/images",
+)
+_add("Keep", train.reproduce, "convladder reproduce runs/2026-01-31-120000-cats")
+_add("Keep", data.cache, "convladder cache", "convladder cache --clear")
 
 
 @app.callback(invoke_without_command=True)
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", is_eager=True)
     ] = False,
@@ -103,8 +163,9 @@ def _options(
     if version:
         from importlib.metadata import version as version_of
 
-        sys.stdout.write(f"convladder {version_of('convladder')}\n")
-        raise typer.Exit
+        sys.stdout.write(f"convladder {version_of(PROGRAM)}\n")
+    elif context.invoked_subcommand is None:
+        sys.stdout.write(FIRST_STEPS)
 
 
 def main() -> NoReturn:
@@ -116,7 +177,7 @@ def main() -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # file names that are not UTF-8
     try:
-        app()
+        app(prog_name=PROGRAM)  # also as `python -m convladder`, for the scripts of shells
     except ConvladderError as error:
         _say_error(f"{error}{f'. {GONE}' if _working_folder_is_gone() else ''}")
         sys.exit(2)

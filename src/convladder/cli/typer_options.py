@@ -12,15 +12,15 @@ import typer
 from convladder.core.options import Definition, definitions
 
 
-def described(value: type, name: str, panel: str | None = None) -> Any:
+def described(value: type, name: str) -> Any:
     """Return what typer is to know of one of a dataclass's options: its flags, what help says."""
-    return _info(definitions(value)[name], panel)
+    return _info(definitions(value)[name])
 
 
-def typed(definition: Definition, panel: str | None = None) -> Any:
+def typed(definition: Definition) -> Any:
     """Return the annotation of a parameter: its type, and what typer is to know of it."""
     kind, default = definition.option.kind, definition.default
-    return Annotated[kind | None if default is None else kind, _info(definition, panel)]
+    return Annotated[kind | None if default is None else kind, _info(definition)]
 
 
 def keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
@@ -39,7 +39,7 @@ def set_signature(run: Callable[..., None], parameters: Sequence[inspect.Paramet
     run.__annotations__ = {each.name: each.annotation for each in parameters}
 
 
-def _info(definition: Definition, panel: str | None) -> Any:
+def _info(definition: Definition) -> Any:
     option = definition.option
     if definition.default is MISSING:
         return typer.Argument(metavar=option.metavar, help=option.help)
@@ -49,5 +49,4 @@ def _info(definition: Definition, panel: str | None) -> Any:
         help=option.help,
         min=option.least,
         envvar=option.variable,
-        rich_help_panel=panel,
     )

@@ -82,7 +82,9 @@ class Request:
 class TrainRequest(Request):
     """One rung with one seed."""
 
-    rung: str | None = option(None, "The rung to train", unset="the last of the ladder")
+    rung: str | None = option(
+        None, "The rung to train", unset="the last of the ladder", metavar="NAME"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

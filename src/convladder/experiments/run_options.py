@@ -52,7 +52,7 @@ class RunOptions:
         "Where to write: a new or empty folder, or one to resume",
         unset="a new dated folder",
         kind=Path,
-        metavar="DIR",
+        metavar="FOLDER",
     )
     fresh: bool = option(
         False,
@@ -88,5 +88,5 @@ class ReproduceOptions(RunOptions):
     """How a run is trained again."""
 
     out: str | Path | None = option(
-        None, "Save the new run in this folder", kind=Path, metavar="DIR"
+        None, "Save the new run in this folder", kind=Path, metavar="FOLDER"
     )

@@ -25,7 +25,9 @@ TRIALS = 30  # candidates, where neither their number nor a time is given
 class TuneRequest(TrainRequest):
     """A search around one experiment, and the seeds that it ends with."""
 
-    rung: str | None = option(None, "The rung to start from", unset="the last of the ladder")
+    rung: str | None = option(
+        None, "The rung to start from", unset="the last of the ladder", metavar="NAME"
+    )
     space: str | Path | Mapping[str, Any] | None = option(
         None, "The search space, a .toml file", unset="the built-in one", metavar="FILE"
     )

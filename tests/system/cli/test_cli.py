@@ -16,6 +16,7 @@ from kept_workers import kept_workers
 
 COMMANDS = [
     "check",
+    "plan",
     "climb",
     "train",
     "tune",
@@ -65,7 +66,8 @@ def test_help_names_every_command() -> None:
 def test_each_command_has_help_with_an_example(command: str) -> None:
     done = convladder_here(command, "--help")
     assert done.returncode == 0
-    assert f"Example:  convladder {command}" in done.stdout
+    _, _, examples = done.stdout.partition(" Examples:\n")
+    assert f"convladder {command}" in examples
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -104,7 +104,7 @@ def add_corrections(app: FastAPI, service: Service) -> None:
     ) -> schemas.Corrected:
         """Save an image under its correct class, for the next training."""
         if service.corrections is None:
-            raise Problem(404, "corrections are not collected here: serve with --corrections DIR")
+            raise Problem(404, "no corrections are collected: serve with --corrections FOLDER")
         if class_name not in service.predictor.class_names:
             raise Problem(422, "unknown class")
         async with _at_work(service, request) as images:
