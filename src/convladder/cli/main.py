@@ -19,10 +19,10 @@ from convladder.cli.help_pages import HelpfulCommand, HelpfulGroup
 from convladder.core.errors import ConvladderError, is_full_disk
 from convladder.core.formatting import printable
 from convladder.core.places import keep_libraries_here
+from convladder.results.commands import PROGRAM
 
 GONE = "The current folder was deleted: change to another one (cd) and try again"
 
-PROGRAM = "convladder"
 FIRST_STEPS = """\
 Train an image classifier on your own images, and see which technique pays.
 

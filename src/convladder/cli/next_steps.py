@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
+import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +17,8 @@ from rich.text import Text
 from convladder.cli.output import link_to, output
 from convladder.core.defaults import LADDER, PRETRAINED_LADDER
 from convladder.core.formatting import printable
-from convladder.results import commands, folders, next_steps, provenance
-from convladder.results.commands import ONCE, written
+from convladder.results import commands, next_steps, provenance
+from convladder.results.commands import ONCE, PROGRAM, written
 from convladder.results.next_steps import NextStep
 
 if TYPE_CHECKING:
@@ -63,7 +66,10 @@ def _once_looked_at(checked: Check, images: Sequence[str]) -> list[NextStep]:
         return [NextStep(written("climb", *images, "--on-leak", "drop"), why)]
     return [
         NextStep(written("climb", *images), "shows which techniques pay on these images"),
-        NextStep(written("plan", *images), "shows how small a difference they can show"),
+        NextStep(
+            written("plan", *commands.without(images, ("--set",))),
+            "shows how small a difference they can show",
+        ),
     ]
 
 
@@ -88,6 +94,8 @@ def of_plan(planned: Planning) -> list[NextStep]:
 
 def of_evaluation(run: Run, data: str | None, out: Path | None) -> list[NextStep]:
     """Return what to do with a network that was evaluated, on its own images or others."""
+    from convladder.results import folders
+
     typed = _typed("evaluate")
     if data is None:
         return next_steps.of_run(run)
@@ -168,10 +176,24 @@ def _typed(verb: str) -> list[str] | None:
 
 
 def _linked(command: str) -> Text:
-    """Return a command whose paths are links, if they are there."""
-    text = Text(command, "cyan")
-    for token in list(TOKEN.finditer(command))[2:]:  # after the program and the verb
+    """Return a command as it can be run here; its paths are links, if they are there."""
+    text, is_own = Text(command, "cyan"), command.startswith(f"{PROGRAM} ")
+    for token in list(TOKEN.finditer(command))[2 if is_own else 1 :]:  # after the verb, if any
         path = Path(token[0].strip("'"))
-        if path.exists():
+        if _is_there(path):
             text.stylize(link_to(path) + Style(bold=True), *token.span())
-    return text
+    return Text(_program(), "cyan").append(text[len(PROGRAM) :]) if is_own else text
+
+
+def _is_there(path: Path) -> bool:
+    with contextlib.suppress(OSError, ValueError):  # not every value of an option can be a name
+        return path.exists()
+    return False
+
+
+def _program() -> str:
+    """Return what runs convladder here: its name, unless the shell would not find that."""
+    if shutil.which(PROGRAM):
+        return PROGRAM
+    is_module = Path(sys.argv[0]).name == "__main__.py"
+    return f"python -m {PROGRAM}" if is_module else shlex.quote(sys.argv[0])

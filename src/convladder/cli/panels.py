@@ -23,7 +23,6 @@ PANELS = {
     ),
     "Output": "as_csv as_json quiet log tensorboard mlflow",
 }
-OF_ALL = "version install_completion show_completion help"  # which stand last among the first
 GROUPS = ("Start", "Understand", "Improve", "Use", "Keep")  # of commands
 _PLACES = {
     name: (panel, place)

@@ -79,6 +79,31 @@ def test_only_paths_that_are_there_are_links(
     assert (tmp_path / "my run").as_uri() in stream.getvalue()
 
 
+def test_a_value_that_no_file_can_have_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    long = f"convladder climb images --classes {'x' * 5000}"
+    next_steps.show([NextStep(long, "climbs")])
+    assert long in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("started", "shown"),
+    [
+        ("my env/bin/convladder", "'my env/bin/convladder' explain run"),
+        ("/site-packages/convladder/__main__.py", "python -m convladder explain run"),
+    ],
+)
+def test_a_program_that_the_shell_does_not_find_is_named_as_it_was_started(
+    started: str,
+    shown: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.argv", [started, "evaluate", "run"])
+    monkeypatch.setenv("PATH", "")
+    next_steps.show([NextStep("convladder explain run", "shows it")])
+    assert f"\n  {shown}\n" in capsys.readouterr().out
+
+
 def test_what_would_control_a_terminal_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     next_steps.show([NextStep("convladder explain 'a\x1b[2Jb'", "shows it")])
     assert "\x1b" not in capsys.readouterr().out
@@ -87,6 +112,12 @@ def test_what_would_control_a_terminal_is_escaped(capsys: pytest.CaptureFixture[
 def test_nothing_is_said_where_nothing_makes_sense(capsys: pytest.CaptureFixture[str]) -> None:
     next_steps.show([])
     assert capsys.readouterr().out == ""
+
+
+@pytest.fixture(autouse=True)
+def found_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the shell find convladder, wherever the tests run."""
+    monkeypatch.setattr("sys.argv", ["convladder"])
 
 
 @pytest.fixture(scope="module")
