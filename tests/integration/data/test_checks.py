@@ -224,11 +224,20 @@ def test_the_page_shows_a_pair_once_with_the_worst_that_was_found_of_it(tmp_path
     (root / "dog/other.png").write_bytes((root / "cat/00.png").read_bytes())
     (root / "cat/again.png").write_bytes((root / "cat/01.png").read_bytes())
     page = cl.check(root, quiet=True).report(tmp_path / "check.html").read_text()
-    sections = {each.partition('"')[0]: each for each in page.split('<section id="')[1:]}
-    assert sections["conflicting-labels"].count("<img") == 2
-    assert sections["exact-copies"].count("<img") == 2, "of the other pair"
-    assert "1 pair of these is shown above." in sections["exact-copies"]
-    assert "dog/other.png" in sections["exact-copies"], "in its list"
+    problems = page.partition('<section id="found">')[2].partition("</section>")[0]
+    found_of = {each.partition('"')[0]: each for each in problems.split('<details class="rung" id="')}
+    assert found_of["conflicting-labels"].count("<img") == 2
+    assert found_of["exact-copies"].count("<img") == 2, "of the other pair"
+    assert "dog/other.png" not in found_of["exact-copies"]
+
+
+def test_the_page_shows_a_pair_once_that_is_a_copy_and_of_a_group(tmp_path: Path) -> None:
+    root = fill(tmp_path / "images", ("train", "test"), images=5)
+    (root / "test/cat/00.png").rename(root / "test/cat/again.png")
+    shutil.copy(root / "test/cat/again.png", root / "train/cat/again.png")
+    checked = cl.check(root, changes={"data.group_pattern": "again"}, quiet=True)
+    page = checked.report(tmp_path / "check.html").read_text()
+    assert "1 pair of these is shown above." in page.partition('id="groups-across-splits"')[2]
 
 
 def test_the_page_of_the_command_names_itself(tmp_path: Path) -> None:

@@ -15,6 +15,9 @@ from convladder.data.quality.findings import Finding, Row, row_of_image
 from convladder.data.splits import Indices
 
 
+LEAKS = {"copies-across-splits", "groups-across-splits"}  # codes of what crosses the splits
+
+
 @dataclass(frozen=True)
 class CopyFindings:
     """What is found among the copies and groups of a bank; `has_splits`: the source names them."""
