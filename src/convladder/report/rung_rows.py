@@ -80,7 +80,9 @@ def rows_of(results: SavedClimb, axis: Axis) -> list[RungRow]:
     ]
 
 
-def row_of(standing: GroupSummary, start: Claim | None, parent: Claim | None, axis: Axis) -> RungRow:
+def row_of(
+    standing: GroupSummary, start: Claim | None, parent: Claim | None, axis: Axis
+) -> RungRow:
     """Return the row of a rung, or of a group of a comparison, with its claims."""
     return RungRow(
         standing,

@@ -80,9 +80,7 @@ def _charts(results: SearchResults) -> Iterator[tuple[str, Axes]]:
         yield "search", search_plots.draw_search(table, metric, results.found, default)
     numbers = [int(number) for number in table["candidate"]]
     histories = {
-        number: history
-        for number in numbers
-        if (history := results.history(number)) is not None
+        number: history for number in numbers if (history := results.history(number)) is not None
     }
     if histories:
         yield "curves", search_plots.draw_candidate_curves(histories, metric, results.found)

@@ -34,7 +34,8 @@ def of_check(check: DataCheck, page: Path) -> list[NextStep]:
             f"shows which techniques pay on these images{without}",
         ),
         NextStep(
-            commands.written("plan", *images, *options), "shows how small a difference they can show"
+            commands.written("plan", *images, *options),
+            "shows how small a difference they can show",
         ),
     ]
 

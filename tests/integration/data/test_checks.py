@@ -91,9 +91,7 @@ def test_copies_across_splits_come_first_with_both_their_names(tmp_path: Path) -
 def test_a_copy_with_another_label_is_told_once(tmp_path: Path) -> None:
     root = fill(tmp_path / "images", ("train", "test"), images=5)
     for part, label in (("train", "dog"), ("train", "cat"), ("test", "cat")):
-        (root / part / label / "again.png").write_bytes(
-            (root / "train/cat/00.png").read_bytes()
-        )
+        (root / part / label / "again.png").write_bytes((root / "train/cat/00.png").read_bytes())
     kinds = found(check(Data(source=str(root))))
     pairs = {
         code: [(row["path"], row["other_path"], row["detail"]) for row in kinds[code].rows]
@@ -225,7 +223,9 @@ def test_the_page_shows_a_pair_once_with_the_worst_that_was_found_of_it(tmp_path
     (root / "cat/again.png").write_bytes((root / "cat/01.png").read_bytes())
     page = cl.check(root, quiet=True).report(tmp_path / "check.html").read_text()
     problems = page.partition('<section id="found">')[2].partition("</section>")[0]
-    found_of = {each.partition('"')[0]: each for each in problems.split('<details class="rung" id="')}
+    found_of = {
+        each.partition('"')[0]: each for each in problems.split('<details class="rung" id="')
+    }
     assert found_of["conflicting-labels"].count("<img") == 2
     assert found_of["exact-copies"].count("<img") == 2, "of the other pair"
     assert "dog/other.png" not in found_of["exact-copies"]

@@ -14,7 +14,6 @@ from convladder.data.quality import grouping
 from convladder.data.quality.findings import Finding, Row, row_of_image
 from convladder.data.splits import Indices
 
-
 LEAKS = {"copies-across-splits", "groups-across-splits"}  # codes of what crosses the splits
 
 

@@ -5,4 +5,14 @@ from convladder.results.answer.cards import Card, FirstScreen
 from convladder.results.answer.compared import of_comparison
 from convladder.results.answer.sentences import Figure, Sentence, plain
 
-__all__ = ["Answer", "Card", "Figure", "FirstScreen", "Sentence", "of_climb", "of_comparison", "of_run", "plain"]
+__all__ = [
+    "Answer",
+    "Card",
+    "Figure",
+    "FirstScreen",
+    "Sentence",
+    "of_climb",
+    "of_comparison",
+    "of_run",
+    "plain",
+]

@@ -26,7 +26,11 @@ def of_climb(climb: SavedClimb) -> Card:
     claims = [*climb.against_start, *climb.against_parent]
     compared = [claim for claim in claims if claim.difference.family_low is not None]
     if compared:
-        sentences = (largest(compared, "climbs"), *_missed(climb, compared), *_more(climb, compared))
+        sentences = (
+            largest(compared, "climbs"),
+            *_missed(climb, compared),
+            *_more(climb, compared),
+        )
         return Card(HEADING, sentences)
     if len(climb.ladder.rungs) > 1:
         return Card(HEADING, ((f"No comparison can be made: {_lacking(climb)}.",),))

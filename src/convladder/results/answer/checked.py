@@ -42,7 +42,9 @@ def title_of(check: DataCheck) -> str:
 
 def _first(check: DataCheck) -> Card:
     if not check.findings:
-        files = Figure(f"{check.files['files']:,} files", "All files at the place that was checked.")
+        files = Figure(
+            f"{check.files['files']:,} files", "All files at the place that was checked."
+        )
         nothing = "broken files, copies, leaks or odd images."
         return Card("Nothing to fix", (("Among ", files, f" there are no {nothing}"),))
     first, *others = check.findings

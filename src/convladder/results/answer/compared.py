@@ -61,7 +61,8 @@ def _of_several(claims: Sequence[Claim], reference: str) -> str:
     verdicts = {claim.difference.verdict for claim in claims}
     if verdicts == {"equal"}:
         margin = claims[0].metric.write_size(claims[0].difference.margin or 0.0)
-        return f"All {len(claims)} are equal to {reference} within ±{margin}"
+        names = [claim.name for claim in claims]
+        return f"{_subject(names, len(names))} equal to {reference} within ±{margin}"
     if verdicts == {"no comparison"}:
         return f"Nothing can be compared with {reference}: too few seeds are there"
     return f"No difference from {reference} is shown"
