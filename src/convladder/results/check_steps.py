@@ -15,6 +15,7 @@ from convladder.results.next_steps import NextStep
 if TYPE_CHECKING:
     from convladder.data.quality.checks import DataCheck
 
+OF_CLIMBS = {"--set", "--allow-rejects"}  # options that `plan` does not take
 IN_MEMORY = "arrays"  # the kind of images that no command can name
 
 
@@ -27,17 +28,13 @@ def of_check(check: DataCheck, page: Path) -> list[NextStep]:
         again = commands.written("check", *images, "--html", page)
         return [NextStep(again, "checks again, once you have repaired what stops training")]
     options = _options(check)
-    without = ", without the images that were found to be unfit" if options else ""
-    return [
-        NextStep(
-            commands.written("climb", *images, *options),
-            f"shows which techniques pay on these images{without}",
-        ),
-        NextStep(
-            commands.written("plan", *images, *options),
-            "shows how small a difference they can show",
-        ),
-    ]
+    which = "without the unfit images" if options else "on these images"
+    climb = commands.written("climb", *images, *options)
+    steps = [NextStep(climb, f"shows which techniques pay {which}")]
+    if not OF_CLIMBS & {word.partition("=")[0] for word in (*images, *options)}:
+        plan = commands.written("plan", *images, *options)
+        steps.append(NextStep(plan, "shows how small a difference they can show"))
+    return steps
 
 
 def _images(check: DataCheck) -> Sequence[str] | None:

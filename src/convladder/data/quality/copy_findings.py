@@ -63,7 +63,7 @@ class CopyFindings:
 
     def copies(self) -> Iterator[Finding]:
         """Yield the exact copies, and the near ones, of one class in one split."""
-        left, right = grouping.pair_up(self.bank.copies, self._splits, self.bank.labels)
+        left, right = grouping.pair_up(self.bank.copies, self._splits, self._labels)
         where = " in one split" if self.has_splits else ""
         exact = self.bank.facts["digest"][left] == self.bank.facts["digest"][right]
         for code, title, which in (
@@ -81,6 +81,10 @@ class CopyFindings:
     @cached_property
     def _splits(self) -> Indices:
         return np.array([grouping.RANK[record.split or "train"] for record in self.bank.records])
+
+    @property
+    def _labels(self) -> Indices:
+        return self.bank.labels.astype(np.int64)
 
     @cached_property
     def _across_splits(self) -> grouping.Leaks:

@@ -55,9 +55,10 @@ def _of_several(claims: Sequence[Claim], reference: str) -> str:
     better, worse = _named(claims, "better"), _named(claims, "worse")
     if better:
         harmed = f", {_subject(worse, len(claims))} worse" if worse else ""
-        return f"{_subject(better, len(claims))} better than {reference}{harmed}"
+        others = f"{harmed}{_undecided(claims)}"
+        return f"{_subject(better, len(claims))} better than {reference}{others}"
     if worse:
-        return f"{_subject(worse, len(claims))} worse than {reference}"
+        return f"{_subject(worse, len(claims))} worse than {reference}{_undecided(claims)}"
     verdicts = {claim.difference.verdict for claim in claims}
     if verdicts == {"equal"}:
         margin = claims[0].metric.write_size(claims[0].difference.margin or 0.0)
@@ -66,6 +67,11 @@ def _of_several(claims: Sequence[Claim], reference: str) -> str:
     if verdicts == {"no comparison"}:
         return f"Nothing can be compared with {reference}: too few seeds are there"
     return f"No difference from {reference} is shown"
+
+
+def _undecided(claims: Sequence[Claim]) -> str:
+    count = len(_named(claims, "undecided"))
+    return f", {count} {'is' if count == 1 else 'are'} undecided" if count else ""
 
 
 def _named(claims: Sequence[Claim], verdict: Verdict) -> list[str]:
