@@ -80,7 +80,7 @@ def _values(schema: dict[str, object]) -> str:
         return f"`{schema['const']}`"
     if schema.get("type") == "array":
         item = schema.get("items", {})
-        return "a list of texts" if item.get("type") == "string" else "a list of numbers"  # type: ignore[attr-defined]
+        return "a list of names" if item.get("type") == "string" else "a list of numbers"  # type: ignore[attr-defined]
     words = {
         "integer": "whole number",
         "number": "number",

@@ -50,12 +50,12 @@ class Tuning(SearchResults):
         ConvladderError
             The folder was not written by convladder, or a file in it is missing or damaged.
         """
-        from convladder.report import pages
+        from convladder.report import search_page
 
         outputs.check_made_here(self.folder)
         if self.climb:
             self.climb.report()
-        return pages.write_search(self)
+        return search_page.write_search(self)
 
     def plot_search(self, ax: Axes | None = None) -> Axes:
         """Draw the validation accuracy of each candidate in order, and the best so far.

@@ -20,6 +20,8 @@ _DEGRADED = {
     "shift": "shifted images",
     "rotation": "rotated images",
 }
+FEW_MISTAKES = 5  # on test: fewer say little of whether confidences are right
+_NO_DISTANCE = 0.0005  # of confidence and accuracy: less is written as 0.0 points
 _ONLY_HARD = (
     "This separates hard images from easy ones. It does not detect images of something else."
 )
@@ -46,8 +48,11 @@ class Threshold(Protocol):
 def of_calibration(found: Calibration, networks: int = 1) -> str:
     """Say whether the confidences agree with the accuracy on test, and what a temperature brings.
 
-    Several networks, such as those of folds, have a temperature each.
+    Several networks, such as those of folds, have a temperature each. Hardly any mistakes say
+    nothing of calibration, unless a calibrated network would have made more.
     """
+    if too_few := _too_few_mistakes(found):
+        return too_few
     before, after = found.error, found.error_after
     apart = (
         f"Confidence and accuracy are {_size(before.error)} points apart on average (about "
@@ -72,6 +77,25 @@ def of_calibration(found: Calibration, networks: int = 1) -> str:
         f"{'' if found.log_loss_after < found.log_loss else ' On these images it does not help.'}"
     )
     return f"{apart} {verdict} {mended}"
+
+
+def _too_few_mistakes(found: Calibration) -> str:
+    """Say that a network makes too few mistakes to be judged; nothing if it can be."""
+    images = sum(each.accuracy.images for each in found.bins)
+    right = sum(round((each.accuracy.share or 0) * each.accuracy.images) for each in found.bins)
+    mistakes = images - right
+    judged = found.error.shown and found.error.error >= _NO_DISTANCE
+    if not images or judged or mistakes >= FEW_MISTAKES:
+        return ""
+    if not mistakes:
+        made = f"All {images:,} test images are predicted correctly"
+    else:
+        made = f"Only {mistakes} of {images:,} test images {_are(mistakes)} predicted wrongly"
+    return f"{made}. There are too few mistakes to judge the confidence."
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _kind(overconfidence: Gap) -> str:

@@ -13,13 +13,16 @@ from convladder.data.decoding.image_form import Pixels
 from convladder.data.quality.checks import DataCheck
 from convladder.data.source import count_ignored
 from convladder.report.templating import write_file
-from convladder.results import outputs
+from convladder.results import check_steps, outputs
+from convladder.results.answer import checked
 
 MOST_PICTURES = 48  # of a finding
 MOST_ROWS = 500
 MOST_SIZES = 12
 OF_CLASS = 8  # pictures of each class
-MOST_CLASSES = 50
+MOST_CLASSES = 50  # with pictures
+MOST_ROWS_OF_CLASSES = 12  # that are not folded
+MOST_OPEN = 3  # problems, of which pictures are not folded
 SMOOTH = (
     48  # pixels of height from which images are enlarged smoothly: of fewer, each is to be seen
 )
@@ -40,7 +43,8 @@ def write_check(check: DataCheck, path: Path) -> Path:
         path,
         "check.html",
         check=check,
-        headline=check.headline(),
+        answer=checked.of_check(check),
+        steps_next=check_steps.of_check(check, path),
         ignored=count_ignored(check.ignored),
         largest=max(1, *(sum(counts.values()) for counts in check.counts.values())),
         examples=_examples(check),
@@ -48,6 +52,8 @@ def write_check(check: DataCheck, path: Path) -> Path:
         how="smooth" if check.bank.form.height >= SMOOTH else "",
         most_rows=MOST_ROWS,
         most_sizes=MOST_SIZES,
+        most_open=MOST_OPEN,
+        most_classes=MOST_ROWS_OF_CLASSES,
     )
 
 

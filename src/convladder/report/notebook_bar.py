@@ -54,7 +54,7 @@ class Place:
         self._handle.update({"text/plain": text, "text/html": html.escape(text)}, raw=True)
 
     def show_bar(self, share: float, text: str) -> None:
-        if time.monotonic() - self._last > NOTEBOOK_SECONDS:
+        if share >= 1 or time.monotonic() - self._last > NOTEBOOK_SECONDS:
             self._last = time.monotonic()
             bar = (
                 f'<progress value="{share:.3f}" max="1" style="width: 16em"></progress> '

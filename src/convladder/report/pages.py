@@ -1,4 +1,4 @@
-"""The pages of a run, a climb, a comparison and a search, with their plots as PNG."""
+"""The pages of a run, a climb and a comparison, with their plots as PNG."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from convladder.report import (
     plots,
     robustness_plots,
     rung_rows,
-    search_plots,
 )
 from convladder.report.panels import Subject
 from convladder.report.pictures import Pictures
@@ -39,16 +38,7 @@ from convladder.results.group_summary import Claim, GroupSummary
 from convladder.results.saved_climb import SavedClimb
 from convladder.results.saved_run import SavedRun
 from convladder.results.seed_runs import SeedRun, estimate_of, robustness_of, trial_name
-from convladder.tuning.results import SearchResults
 
-SAID = {
-    "search": "Candidates by their validation result, in order",
-    "curves": "Learning curves of the candidates",
-    "importances": "How much each setting mattered",
-    "parallel": "The settings of each candidate, and its result",
-    "tuned": "The default and the settings found, side by side, with intervals",
-}
-SHOWN = 10  # of the best candidates of a search
 DEGRADED = "Accuracy over the strength of each corruption. The table below has the means."
 
 
@@ -124,33 +114,44 @@ def write_run(run: SavedRun) -> Path:
 
 def write_comparison(comparison: RunComparison, folder: Path) -> Path:
     """Write a comparison's `summary.csv`, `report.html` and `plots/`; return the page's path."""
-    lineup, reference = comparison.lineup, comparison.reference
-    groups, found, table = comparison.standings, lineup.robustness, comparison.summary_table()
+    groups, table = comparison.standings, comparison.summary_table()
     files.write_text(folder / "summary.csv", table.to_csv(index=False, lineterminator="\n"))
     pictures = Pictures(folder)
+    chart = plots.draw_standings(list(groups.values()), comparison.claims)
+    pictures.keep_chart("comparison", chart)
+    axis, claims = rung_rows.axis_of(groups), {claim.name: claim for claim in comparison.claims}
     return write_page(
         folder,
         "comparison.html",
         comparison=comparison,
+        answer=answer.of_comparison(comparison),
         standings=groups,
-        standings_rows=standings.table(groups, ""),
-        images=groups[reference].estimate.images,
+        axis=axis,
+        rows=[
+            rung_rows.row_of(standing, claims.get(name), None, axis)
+            for name, standing in groups.items()
+        ],
+        standings_rows=standings.table(groups, "name"),
         signs=plots.VERDICT_SIGNS,
-        chart=pictures.add(
-            "comparison",
-            plots.draw_standings(list(groups.values()), comparison.claims),
-            "The groups side by side, with intervals. The tables below say the same.",
-        ),
-        bearing={
-            name: pictures.add_grid(
-                f"robustness-{number}",
-                robustness_plots.draw_robustness(own, found[reference]),
-                DEGRADED,
-            )
-            for number, (name, own) in enumerate(found.items())
-            if name != reference and lineup.asked_alike(name, reference)
-        },
+        bearing=_bearing_of_groups(comparison, pictures),
+        steps_next=next_steps.of_comparison(comparison),
     )
+
+
+def _bearing_of_groups(comparison: RunComparison, pictures: Pictures) -> Markup | None:
+    """Draw how the group to use, or the first other, bears corruption beside the reference."""
+    lineup, reference = comparison.lineup, comparison.reference
+    found = {
+        name: own
+        for name, own in lineup.robustness.items()
+        if reference in lineup.robustness and lineup.asked_alike(name, reference)
+    }
+    others = [name for name in found if name != reference]
+    if not others:
+        return None
+    shown = comparison.best if comparison.best in others else others[0]
+    drawn = robustness_plots.draw_rungs(found, shown, reference, "the reference")
+    return pictures.add_grid("robustness", drawn, DEGRADED)
 
 
 def _curves(results: SavedClimb, pictures: Pictures) -> dict[str, list[Markup]]:
@@ -217,47 +218,3 @@ def _height(results: SavedClimb, name: str) -> int:
     """Return how many steps above its root a rung stands."""
     parent = results.ladder.rung(name).parent
     return 1 + _height(results, parent) if parent else 0
-
-
-def write_search(results: SearchResults) -> Path:
-    """Write a search's `report.html` and `plots/`; return the page's path."""
-    pictures = Pictures(results.folder)
-    table, climb = results.candidates, results.climb
-    histories = {
-        number: history
-        for number in table["candidate"]
-        if (history := results.history(int(number))) is not None
-    }
-    finished = table[table["state"] == "finished"]
-    metric = results.metric
-    finished = finished.sort_values(
-        [results.column, "candidate"], ascending=[metric.lower_is_better, True]
-    )
-    charts = {}
-    if table[results.column].notna().any():
-        charts["search"] = search_plots.draw_search(
-            table, metric, results.found, results.default_on_validation
-        )
-    if histories:
-        charts["curves"] = search_plots.draw_candidate_curves(histories, metric, results.found)
-    if results.importances:
-        charts["importances"] = search_plots.draw_importances(results.importances, results.chance)
-    if len(finished) > 1:
-        first = list(results.importances)
-        charts["parallel"] = search_plots.draw_parallel(
-            table, metric, results.about["space"], results.found, first
-        )
-    if climb:
-        charts["tuned"] = plots.draw_standings(list(climb.standings.values()), climb.against_parent)
-    return write_page(
-        results.folder,
-        "tune.html",
-        results=results,
-        climb=climb,
-        signs=plots.VERDICT_SIGNS,
-        charts={name: pictures.add(name, axes, SAID[name]) for name, axes in charts.items()},
-        best=finished.head(SHOWN).to_dict("records"),
-        failed=table[table["error"] != ""].to_dict("records"),
-        data=results.about["data"],
-        environment=results.about["environment"],
-    )

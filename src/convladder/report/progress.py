@@ -101,12 +101,16 @@ def _bar_counter(bar: Progress) -> OnProgress:
 
 
 def _plain_counter(console: Console) -> OnProgress:
-    last = time.monotonic()
+    """Print a line now and then; what has a line gets a last one when all of it is done."""
+    last, unfinished = time.monotonic(), set[str]()
 
     def show(what: str, done: int, total: int) -> None:
         nonlocal last
-        if time.monotonic() - last > PLAIN_SECONDS:
+        if time.monotonic() - last > PLAIN_SECONDS or (done >= total and what in unfinished):
             last = time.monotonic()
             console.print(f"{what}: {done:,} of {total:,}")
+            unfinished.discard(what)
+            if done < total:
+                unfinished.add(what)
 
     return show

@@ -48,15 +48,17 @@ def draw_robustness(
     return draw_lines(lines, into)
 
 
-def draw_rungs(found: Mapping[str, Robustness], shown: str, start: str) -> Grid:
+def draw_rungs(
+    found: Mapping[str, Robustness], shown: str, start: str, called: str = "the start"
+) -> Grid:
     """Draw all rungs in one chart: the one that is shown in colour, the start dashed, others thin.
 
-    All were asked about the same images, degraded in the same way.
+    All were asked about the same images, degraded in the same way. called : what the start is.
     """
     others = [own for name, own in found.items() if name not in (shown, start)]
-    lines = [Line(own, label="other rungs" if own is others[0] else "") for own in others]
+    lines = [Line(own, label="the others" if own is others[0] else "") for own in others]
     if start in found and start != shown:
-        label = f"{shorten(start, _LONGEST)}, the start"
+        label = f"{shorten(start, _LONGEST)}, {called}"
         lines.append(Line(found[start], INK, "--", 1.3, 0.9, band=True, label=label))
     label = shorten(shown, _LONGEST)
     lines.append(Line(found[shown], BLUE, "-", 1.6, 1.0, band=True, label=label))

@@ -75,15 +75,22 @@ def rows_of(results: SavedClimb, axis: Axis) -> list[RungRow]:
     starts = {claim.name: claim for claim in results.against_start}
     parents = {claim.name: claim for claim in results.against_parent}
     return [
-        RungRow(
-            standing,
-            starts.get(name),
-            parents.get(name),
-            axis.place(standing.estimate.low),
-            axis.place(standing.estimate.mean),
-            axis.place(standing.estimate.high),
-            tuple(axis.place(value) for value in standing.run_values),
-            median(run.metrics["seconds"] for run in standing.runs),
-        )
+        row_of(standing, starts.get(name), parents.get(name), axis)
         for name, standing in results.standings.items()
     ]
+
+
+def row_of(
+    standing: GroupSummary, start: Claim | None, parent: Claim | None, axis: Axis
+) -> RungRow:
+    """Return the row of a rung, or of a group of a comparison, with its claims."""
+    return RungRow(
+        standing,
+        start,
+        parent,
+        axis.place(standing.estimate.low),
+        axis.place(standing.estimate.mean),
+        axis.place(standing.estimate.high),
+        tuple(axis.place(value) for value in standing.run_values),
+        median(run.metrics["seconds"] for run in standing.runs),
+    )

@@ -15,6 +15,7 @@ from convladder.results import folders, provenance
 from convladder.results.group_summary import Claim
 from convladder.results.groups import GroupComparison
 from convladder.results.saved_run import SavedRun
+from convladder.results.seed_runs import SeedRun
 from convladder.results.verdicts import count_verdicts, in_words
 
 Groups = dict[str, list[SavedRun]]
@@ -63,6 +64,25 @@ class RunComparison:
     def reference(self) -> str:
         """The first group, with which the others are compared."""
         return next(iter(self.lineup.groups))
+
+    @cached_property
+    def best(self) -> str:
+        """The group to use: the best on validation of those that are not shown to be worse."""
+        verdicts = {claim.name: claim.difference.verdict for claim in self.claims}
+        shown_better = "better" in verdicts.values()
+        verdicts[self.reference] = "worse" if shown_better else "undecided"
+        open_ones = [each for each in self.standings.values() if verdicts[each.name] != "worse"]
+        metric = self.lineup.metric
+        return max(open_ones, key=lambda each: metric.as_score(each.validation)).name
+
+    @property
+    def best_seed(self) -> SeedRun:
+        """The seed of that group that is best on validation."""
+        metric = self.lineup.metric
+        return max(
+            self.lineup.pooled[self.best],
+            key=lambda each: metric.as_score(each.on_validation(metric)),
+        )
 
     @property
     def of_networks(self) -> bool:

@@ -74,10 +74,8 @@ def of_search(search: Search) -> list[NextStep]:
 
 
 def of_comparison(compared: RunComparison) -> list[NextStep]:
-    """Return what to do with the group that is best on validation."""
-    metric = compared.lineup.metric
-    groups = compared.standings.values()
-    return of_run(_best_run(max(groups, key=lambda each: metric.as_score(each.validation))))
+    """Return what to do with the group that is best on validation, unless it is worse on test."""
+    return of_run(_best_run(compared.standings[compared.best]))
 
 
 def explain(run: SavedRun) -> NextStep:

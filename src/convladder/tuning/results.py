@@ -262,10 +262,17 @@ class SearchResults:
             A file of the search or of its climb is missing or damaged.
         """
         return " ".join(
-            filter(None, [self._of_candidates(), self._of_the_winner(), self._of_other_searches()])
+            filter(None, [self.count_states(), self._of_the_winner(), self._of_other_searches()])
         )
 
-    def _of_candidates(self) -> str:
+    def count_states(self) -> str:
+        """Say how many candidates came to which end.
+
+        Returns
+        -------
+        str
+            A sentence.
+        """
         tried = len(self.candidates)
         parts = {
             "fully trained": self.count("finished"),

@@ -81,13 +81,39 @@ def test_copies_across_splits_come_first_with_both_their_names(tmp_path: Path) -
     assert first.code == "copies-across-splits"
     assert [(row["path"], row["other_path"], row["detail"]) for row in first.rows] == [
         ("train/cat/again.png", "test/cat/00.png", "the same pixels"),
-        ("train/cat/flip.png", "test/dog/00.png", "mirrored"),
+        ("train/cat/flip.png", "test/dog/00.png", "mirrored, with different labels"),
     ]
-    (conflict,) = found(checked)["conflicting-labels"].rows
-    assert {conflict["path"], conflict["other_path"]} == {"train/cat/flip.png", "test/dog/00.png"}
-    assert checked.headline().endswith(
-        "Found: copies in different splits (2), and 1 other problem."
-    )
+    assert "1 pair has different labels as well" in first.advice
+    assert len(checked.findings) == 1, "the pair is told once"
+    assert checked.headline().endswith("Found: copies in different splits (2).")
+
+
+def test_a_copy_with_another_label_is_told_once(tmp_path: Path) -> None:
+    root = fill(tmp_path / "images", ("train", "test"), images=5)
+    for part, label in (("train", "dog"), ("train", "cat"), ("test", "cat")):
+        (root / part / label / "again.png").write_bytes((root / "train/cat/00.png").read_bytes())
+    kinds = found(check(Data(source=str(root))))
+    pairs = {
+        code: [(row["path"], row["other_path"], row["detail"]) for row in kinds[code].rows]
+        for code in kinds
+    }
+    assert pairs == {
+        "copies-across-splits": [
+            ("train/cat/00.png", "test/cat/again.png", "the same pixels"),
+            ("train/cat/again.png", "test/cat/again.png", "the same pixels"),
+            ("train/dog/again.png", "test/cat/again.png", "the same pixels, with different labels"),
+        ],
+        "exact-copies": [("train/cat/again.png", "train/cat/00.png", "the same pixels")],
+    }
+
+
+def test_copies_with_different_labels_in_one_split_are_no_exact_copies(tmp_path: Path) -> None:
+    root = fill(tmp_path / "images", ("train", "test"), images=5)
+    (root / "train/dog/again.png").write_bytes((root / "train/cat/00.png").read_bytes())
+    kinds = found(check(Data(source=str(root))))
+    assert list(kinds) == ["conflicting-labels"]
+    (row,) = kinds["conflicting-labels"].rows
+    assert {row["path"], row["other_path"]} == {"train/dog/again.png", "train/cat/00.png"}
 
 
 def test_many_copies_of_one_picture_are_each_told_once(tmp_path: Path) -> None:
@@ -196,11 +222,22 @@ def test_the_page_shows_a_pair_once_with_the_worst_that_was_found_of_it(tmp_path
     (root / "dog/other.png").write_bytes((root / "cat/00.png").read_bytes())
     (root / "cat/again.png").write_bytes((root / "cat/01.png").read_bytes())
     page = cl.check(root, quiet=True).report(tmp_path / "check.html").read_text()
-    sections = {each.partition('"')[0]: each for each in page.split('<section id="')[1:]}
-    assert sections["conflicting-labels"].count("<img") == 2
-    assert sections["exact-copies"].count("<img") == 2, "of the other pair"
-    assert "1 pair of these is shown above." in sections["exact-copies"]
-    assert "dog/other.png" in sections["exact-copies"], "in its list"
+    problems = page.partition('<section id="found">')[2].partition("</section>")[0]
+    found_of = {
+        each.partition('"')[0]: each for each in problems.split('<details class="rung" id="')
+    }
+    assert found_of["conflicting-labels"].count("<img") == 2
+    assert found_of["exact-copies"].count("<img") == 2, "of the other pair"
+    assert "dog/other.png" not in found_of["exact-copies"]
+
+
+def test_the_page_shows_a_pair_once_that_is_a_copy_and_of_a_group(tmp_path: Path) -> None:
+    root = fill(tmp_path / "images", ("train", "test"), images=5)
+    (root / "test/cat/00.png").rename(root / "test/cat/again.png")
+    shutil.copy(root / "test/cat/again.png", root / "train/cat/again.png")
+    checked = cl.check(root, changes={"data.group_pattern": "again"}, quiet=True)
+    page = checked.report(tmp_path / "check.html").read_text()
+    assert "1 pair of these is shown above." in page.partition('id="groups-across-splits"')[2]
 
 
 def test_the_page_of_the_command_names_itself(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from scipy.special import log_softmax, softmax
 
 from convladder.evaluation import calibration, predictions, wording
+from convladder.evaluation.intervals import proportion
 from planted_logits import plant
 
 
@@ -181,3 +182,32 @@ def test_words_do_not_deny_what_the_interval_beside_them_shows() -> None:
     assert "The network is overconfident." in words(calibration.Gap(0.02, 0.001, 0.04))
     assert "The network is underconfident." in words(calibration.Gap(-0.02, -0.04, -0.001))
     assert "No miscalibration could be detected." in words(unsure)
+
+
+def bins_of(right: int, images: int) -> tuple[calibration.Bin, ...]:
+    return (calibration.Bin(0.99, proportion(right, images)),)
+
+
+@pytest.mark.parametrize(
+    ("right", "said"),
+    [
+        (269, "All 269 test images are predicted correctly. There are too few mistakes"),
+        (268, "Only 1 of 269 test images is predicted wrongly. There are too few mistakes"),
+        (266, "Only 3 of 269 test images are predicted wrongly. There are too few mistakes"),
+        (260, "Confidence and accuracy are 0.0 points apart"),
+    ],
+)
+def test_hardly_any_mistakes_say_nothing_of_calibration(right: int, said: str) -> None:
+    error = calibration.CalibrationError(0.0, 0.0, 0.0, if_calibrated=0.001)
+    gap = calibration.Gap(-0.01, -0.01, -0.005)
+    bins = bins_of(right, 269)
+    found = calibration.Calibration(1.2, gap, bins, bins, error, error, 0.5, 0.4)
+    assert wording.of_calibration(found).startswith(said)
+
+
+def test_what_is_far_from_calibrated_is_told_without_mistakes() -> None:
+    error = calibration.CalibrationError(0.2, 0.1, 0.3, if_calibrated=0.05)
+    bins = bins_of(269, 269)
+    gap = calibration.Gap(-0.2, -0.3, -0.1)
+    found = calibration.Calibration(1.2, gap, bins, bins, error, error, 0.5, 0.4)
+    assert "The network is underconfident." in wording.of_calibration(found)

@@ -151,7 +151,7 @@ def _with_copies(bank: Bank, report: Progress) -> Bank:
 @contextlib.contextmanager
 def _alone(folder: Path, total: int, report: Progress) -> Iterator[None]:
     """Wait until no other process builds this bank; meanwhile report how far it is."""
-    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    lock, has_waited = FileLock(folder.with_name(f".{folder.name}.lock")), False
     while True:
         try:
             lock.acquire(timeout=WAIT)
@@ -159,8 +159,11 @@ def _alone(folder: Path, total: int, report: Progress) -> Iterator[None]:
             done = chunk_size(total) * len(list(building_of(folder).glob("chunk-*.npz")))
             _logger.info("waiting for another process that decodes the same images")
             report(WAITING, min(done, total), total)
+            has_waited = True
         else:
             break
+    if has_waited:
+        report(WAITING, total, total)
     try:
         yield
     finally:

@@ -124,9 +124,9 @@ def _find_near(
 ) -> tuple[list[Pair], NDArray[np.bool_]]:
     """Return the near duplicates among images of different pixels, and which are of a scene."""
     size = len(small)
-    pairs = propose(small, lambda done: progress(done, 2 * size))
+    pairs = propose(small, lambda done: progress(done // 2, size))  # the first half of the work
     likeness = compare_pairs(
-        pairs, thumbnails, progress=lambda share: progress(size + round(share * size), 2 * size)
+        pairs, thumbnails, progress=lambda share: progress(round((1 + share) * size / 2), size)
     )
     same = are_same(likeness, find_bounds(size, thumbnails))
     pairs, likeness = pairs.take(same), likeness.take(same)
@@ -143,7 +143,7 @@ def _find_near(
             of_scenes[members] = copies is not None
             found += copies or []
     found += _tell(pairs, likeness, np.flatnonzero(~of_scenes[pairs.sought]))
-    progress(2 * size, 2 * size)
+    progress(size, size)
     return list(_as_forest(found, size)), of_scenes
 
 

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from convladder.data.bank.bank import Bank
 from convladder.data.quality import grouping
 from convladder.data.quality.findings import Finding, Row, row_of_image
 from convladder.data.splits import Indices
+
+LEAKS = {"copies-across-splits", "groups-across-splits"}  # codes of what crosses the splits
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,12 @@ class CopyFindings:
         """Yield the copies, and the images of one group, that lie in different splits."""
         if not self.has_splits:
             return
-        copied = grouping.find_leaks(self.bank, self.bank.copies)
+        copied = self._across_splits
         yield Finding(
             "copies-across-splits",
             "copies in different splits",
             "The network would be tested on images it was trained on. Remove one of each pair, "
-            "or train with --on-leak drop." + self._not_copies,
+            f"or train with --on-leak drop.{self._disputed(copied)}{self._not_copies}",
             self._rows(copied.positions, copied.partners),
         )
         grouped = grouping.find_leaks(self.bank, grouping.named_groups_of(self.bank))
@@ -48,9 +51,9 @@ class CopyFindings:
         )
 
     def conflicts(self) -> Iterator[Finding]:
-        """Yield the copies of different classes."""
-        left, right = grouping.pair_up(self.bank.copies)
-        differ = self.bank.labels[left] != self.bank.labels[right]
+        """Yield the copies of different classes, but for those in different splits."""
+        left, right = grouping.pair_up(self.bank.copies, self._splits)
+        differ = self._differ(left, right) & ~np.isin(left, self._across_splits.positions)
         yield Finding(
             "conflicting-labels",
             "copies with different labels",
@@ -59,9 +62,8 @@ class CopyFindings:
         )
 
     def copies(self) -> Iterator[Finding]:
-        """Yield the exact copies, and the near ones, that lie in one split."""
-        split = np.array([grouping.RANK[record.split or "train"] for record in self.bank.records])
-        left, right = grouping.pair_up(self.bank.copies, split)
+        """Yield the exact copies, and the near ones, of one class in one split."""
+        left, right = grouping.pair_up(self.bank.copies, self._splits, self._labels)
         where = " in one split" if self.has_splits else ""
         exact = self.bank.facts["digest"][left] == self.bank.facts["digest"][right]
         for code, title, which in (
@@ -76,6 +78,30 @@ class CopyFindings:
                 self._rows(left[which], right[which]),
             )
 
+    @cached_property
+    def _splits(self) -> Indices:
+        return np.array([grouping.RANK[record.split or "train"] for record in self.bank.records])
+
+    @property
+    def _labels(self) -> Indices:
+        return self.bank.labels.astype(np.int64)
+
+    @cached_property
+    def _across_splits(self) -> grouping.Leaks:
+        return grouping.find_leaks(self.bank, self.bank.copies)
+
+    def _differ(self, left: Indices, right: Indices) -> NDArray[np.bool_]:
+        """Return which of the pairs have different labels, `(pairs,)`."""
+        return np.asarray(self.bank.labels[left] != self.bank.labels[right])
+
+    def _disputed(self, leaks: grouping.Leaks) -> str:
+        """Say how many of the pairs have different labels as well."""
+        count = int(self._differ(leaks.positions, leaks.partners).sum())
+        if not count:
+            return ""
+        which = "1 pair has" if count == 1 else f"{count:,} pairs have"
+        return f" {which} different labels as well: one of the two is wrong, so look at it first."
+
     def _rows(self, left: Indices, right: Indices) -> tuple[Row, ...]:
         ends = zip(left.tolist(), right.tolist(), strict=True)
         return tuple(self._pair(one, other, self._detail(one, other)) for one, other in ends)
@@ -89,8 +115,12 @@ class CopyFindings:
     def _detail(self, left: int, right: int) -> str:
         facts = self.bank.facts
         if facts["digest"][left] == facts["digest"][right]:
-            return "the same pixels"
-        return "mirrored" if (left, right) in self._mirrored else "nearly the same"
+            alike = "the same pixels"
+        else:
+            alike = "mirrored" if (left, right) in self._mirrored else "nearly the same"
+        labels, splits = self.bank.labels, self._splits
+        in_two_ways = labels[left] != labels[right] and splits[left] != splits[right]
+        return f"{alike}, with different labels" if in_two_ways else alike
 
     @cached_property
     def _mirrored(self) -> set[tuple[int, int]]:

@@ -15,3 +15,11 @@ class Card:
     sentences: tuple[Sentence, ...]
     command: str | None = None
     note: str = ""
+
+
+@dataclass(frozen=True)
+class FirstScreen:
+    """What a page says first: what was found, in words, and a few cards."""
+
+    title: str
+    cards: tuple[Card, ...]

@@ -26,7 +26,11 @@ def of_climb(climb: SavedClimb) -> Card:
     claims = [*climb.against_start, *climb.against_parent]
     compared = [claim for claim in claims if claim.difference.family_low is not None]
     if compared:
-        sentences = (_largest(compared), *_missed(climb, compared), *_more(climb, compared))
+        sentences = (
+            largest(compared, "climbs"),
+            *_missed(climb, compared),
+            *_more(climb, compared),
+        )
         return Card(HEADING, sentences)
     if len(climb.ladder.rungs) > 1:
         return Card(HEADING, ((f"No comparison can be made: {_lacking(climb)}.",),))
@@ -72,8 +76,11 @@ def _lacking(climb: SavedClimb) -> str:
     return f"both rungs need two finished seeds, and {', '.join(single) or 'a rung'} has too few"
 
 
-def _largest(claims: Sequence[Claim]) -> Sentence:
-    """Tell the largest difference that is decided, or else the largest there is."""
+def largest(claims: Sequence[Claim], of_what: str) -> Sentence:
+    """Tell the largest difference that is decided, or else the largest there is.
+
+    of_what : the claims are of, such as `climbs`.
+    """
     decided = [each for each in claims if each.difference.verdict in ("better", "worse")]
     found = max(decided or claims, key=lambda each: abs(each.difference.difference))
     difference, metric = found.difference, found.metric
@@ -83,12 +90,12 @@ def _largest(claims: Sequence[Claim]) -> Sentence:
     )
     bounds = Figure(
         metric.write_bounds(difference.family_low or 0.0, difference.family_high or 0.0),
-        "The 95 % interval. All intervals on this page hold at once in 95 of 100 such climbs.",
+        f"The 95 % interval. All intervals of the page hold at once in 95 of 100 such {of_what}.",
     )
     verdict = verdicts.in_words(difference, metric)
+    largest_of = f"The largest difference{' found' if decided else ''} is "
     return (
-        f"The largest difference{' found' if decided else ''} is {found.name} against "
-        f"{found.reference}: ",
+        f"{largest_of if len(claims) > 1 else ''}{found.name} against {found.reference}: ",
         size,
         " (",
         bounds,
@@ -102,7 +109,7 @@ def _missed(climb: SavedClimb, claims: Sequence[Claim]) -> Iterator[Sentence]:
     if not sizes:
         return
     metric, standing = climb.lineup.metric, next(iter(climb.standings.values()))
-    figure = Figure(_range(metric, min(sizes), min(max(sizes), metric.largest)), MISSED)
+    figure = Figure(write_sizes(metric, min(sizes), min(max(sizes), metric.largest)), MISSED)
     tested = f"{climb.folds} folds" if climb.folds else f"{climb.seeds} seeds"
     yield (
         f"With {tested} and {standing.tested}, true differences under ",
@@ -111,7 +118,8 @@ def _missed(climb: SavedClimb, claims: Sequence[Claim]) -> Iterator[Sentence]:
     )
 
 
-def _range(metric: Metric, low: float, high: float) -> str:
+def write_sizes(metric: Metric, low: float, high: float) -> str:
+    """Write a range of differences, or one of them where they are nearly alike."""
     alike = high < verdicts.ALIKE * low
     return metric.write_size(high) if alike else metric.write_sizes(low, high)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from convladder.core.metrics import ACCURACY, of_class
@@ -14,6 +14,7 @@ from convladder.results.seed_runs import estimate_of
 if TYPE_CHECKING:
     from convladder.core.metrics import Metric
     from convladder.evaluation.statistics import Estimate
+    from convladder.results.comparison import RunComparison
     from convladder.results.group_summary import GroupSummary
     from convladder.results.saved_climb import SavedClimb
     from convladder.results.saved_run import SavedRun
@@ -47,6 +48,32 @@ def of_run(run: SavedRun) -> Card:
     return Card(f"Use {run.rung}", (sentence,), next_steps.bundle(run).command)
 
 
+def of_comparison(compared: RunComparison) -> Card:
+    """Say which group of a comparison to take."""
+    best = compared.standings[compared.best]
+    run = max(
+        compared.best_seed.runs,
+        key=lambda each: best.metric.as_score(each.measure(best.metric, "validation")),
+    )
+    sentences = (
+        _how_good(best.estimate, best.metric, best.tested),
+        *_why_of_groups(compared, best),
+        *_higher_on_test(compared.standings, best),
+    )
+    return Card(f"Use: {best.name}", sentences, next_steps.bundle(run).command)
+
+
+def _why_of_groups(compared: RunComparison, best: GroupSummary) -> Iterator[Sentence]:
+    """Say why it is this group: best on validation, of those that are not shown to be worse."""
+    metric = best.metric
+    top = max(compared.standings.values(), key=lambda each: metric.as_score(each.validation))
+    figure = Figure(metric.write(top.validation), ON_VALIDATION)
+    if top is best:
+        yield ("Chosen because it is best on validation (", figure, ").")
+    else:
+        yield (f"{top.name} is best on validation (", figure, "), but shown to be worse on test.")
+
+
 def _how_good(found: Estimate, metric: Metric, tested: str) -> Sentence:
     if metric == ACCURACY:
         told: Sentence = (value(found, metric, tested), f" of {tested} right")
@@ -60,7 +87,7 @@ def _why(climb: SavedClimb, best: GroupSummary) -> Iterator[Sentence]:
     metric = best.metric
     chosen = Figure(metric.write(best.validation), ON_VALIDATION)
     yield ("Chosen because it is best on validation (", chosen, _luck(climb), ").")
-    yield from _higher_on_test(climb, best)
+    yield from _higher_on_test(climb.standings, best)
     yield from _smaller(climb, best)
 
 
@@ -87,10 +114,12 @@ def _luck(climb: SavedClimb) -> str:
     return f"; choosing makes its test figure about {metric.write_size(luck)} {better}"
 
 
-def _higher_on_test(climb: SavedClimb, best: GroupSummary) -> Iterator[Sentence]:
-    """Name the rung that looks better on test, and why it is not taken."""
+def _higher_on_test(
+    standings: Mapping[str, GroupSummary], best: GroupSummary
+) -> Iterator[Sentence]:
+    """Name the rung or group that looks better on test, and why it is not taken."""
     metric = best.metric
-    top = max(climb.standings.values(), key=lambda each: metric.as_score(each.estimate.mean))
+    top = max(standings.values(), key=lambda each: metric.as_score(each.estimate.mean))
     if metric.write(top.estimate.mean) != metric.write(best.estimate.mean):
         figure = value(top.estimate, metric, top.tested)
         yield (f"{top.name} did better on test (", figure, "), but test images must not choose.")

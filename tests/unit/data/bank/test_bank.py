@@ -93,7 +93,7 @@ def test_processes_build_the_same_bank_as_one(
     assert together.fingerprint == alone.fingerprint
     assert seen[0] == ("reading images", 0, 81)
     assert ("reading images", 81, 81) in seen
-    assert seen[-1] == ("looking for copies", 160, 160)
+    assert seen[-1] == ("looking for copies", 80, 80)
 
 
 def test_garbage_is_looked_for_as_before_when_a_set_is_loaded(make_folder: MakeFolder) -> None:

@@ -1,0 +1,140 @@
+"""The answer of a check: what to fix first, whether one can train, and what images there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from convladder.core.formatting import percent, plural
+from convladder.data.quality.copy_findings import LEAKS
+from convladder.data.quality.remarks import MOST_REJECTED
+from convladder.data.source import NAMED_SET
+from convladder.results.answer.cards import Card, FirstScreen
+from convladder.results.answer.sentences import Figure, Sentence
+
+if TYPE_CHECKING:
+    from convladder.data.quality.checks import DataCheck
+    from convladder.data.quality.findings import Finding
+
+MOST_NAMED = 3  # problems that are named after the first
+ALL_SPLITS = 3
+
+
+def of_check(check: DataCheck) -> FirstScreen:
+    """Return the answer of a check."""
+    return FirstScreen(title_of(check), (_first(check), _training(check), _images(check)))
+
+
+def title_of(check: DataCheck) -> str:
+    """Return what was found, in a sentence."""
+    images = plural(len(check.bank.records), "image")
+    if not check.findings:
+        return f"No problems found in {images}."
+    first, *others = check.findings
+    counted = f"{first.title} ({len(first.rows):,})"
+    if first.stops:
+        more = f", and {plural(len(others), 'other problem')}" if others else ""
+        return f"Training cannot start: {counted}{more}."
+    if not others:
+        return f"One problem found in {images}: {counted}."
+    return f"{1 + len(others)} problems found in {images}. Fix first: {counted}."
+
+
+def _first(check: DataCheck) -> Card:
+    if not check.findings:
+        files = Figure(
+            f"{check.files['files']:,} files", "All files at the place that was checked."
+        )
+        nothing = "broken files, copies, leaks or odd images."
+        return Card("Nothing to fix", (("Among ", files, f" there are no {nothing}"),))
+    first, *others = check.findings
+    sentences = [_example(first), (first.advice,)]
+    if others:
+        sentences.append(("After that: ", *_named(others), "."))
+    return Card(f"Fix first: {first.title}", tuple(sentences))
+
+
+def _named(findings: Sequence[Finding]) -> Iterator[str | Figure]:
+    """Name a few problems with their counts, and say how many more there are."""
+    for number, finding in enumerate(findings[:MOST_NAMED]):
+        yield f"{', ' if number else ''}{finding.title} "
+        yield Figure(f"({len(finding.rows):,})", f"How many there are: {finding.title}.")
+    if len(findings) > MOST_NAMED:
+        more = f"{len(findings) - MOST_NAMED} more"
+        yield " and "
+        yield Figure(more, "Other kinds of problems. They are in the table below.")
+
+
+def _example(finding: Finding) -> Sentence:
+    """Say how many there are, and name the first."""
+    row, count = finding.rows[0], len(finding.rows)
+    unit = "pair" if "other_path" in row else "file" if "path" in row else "class"
+    figure = Figure(plural(count, unit), f"How many there are: {finding.title}.")
+    names = [str(row[key]) for key in ("path", "other_path") if key in row] or [row["label"]]
+    such_as = ", such as " if count > 1 else ": "
+    return (figure, f"{such_as}{' and '.join(names)}.")
+
+
+def _training(check: DataCheck) -> Card:
+    """Say whether training would start, and what to do where it would not."""
+    refused = [*_refusals(check)]
+    files = check.files
+    read = Figure(
+        f"{files['accepted']:,} of {files['accepted'] + files['rejected']:,} images",
+        f"{files['rejected']:,} could not be read. {files['ignored']:,} other files are ignored.",
+    )
+    if not refused:
+        return Card("Can you train? Yes", (("Training uses ", read, "."),))
+    return Card("Can you train? Not yet", (*refused, (read, " could be read.")))
+
+
+def _refusals(check: DataCheck) -> Iterator[Sentence]:
+    codes = {finding.code for finding in check.findings}
+    if not {"", "train"} & {*check.splits}:
+        yield ("There are no images to train on: all are for validation or test.",)
+    for finding in check.findings:
+        if finding.stops:
+            yield (f"Training refuses {finding.title}.",)
+    if codes & LEAKS and check.bank.kind != NAMED_SET:
+        yield ("Training refuses splits that share images, unless you add --on-leak drop.",)
+    rejected, accepted = check.files["rejected"], check.files["accepted"]
+    if rejected > MOST_REJECTED * (rejected + accepted):
+        share = percent(MOST_REJECTED).replace(".0", "")
+        unless = "unless you add --allow-rejects"
+        yield (f"Training refuses more than {share} unreadable files, {unless}.",)
+    if "few-images" in codes and len(check.splits) < ALL_SPLITS:
+        yield ("Training refuses classes too small to split, unless you add --min-images 3.",)
+
+
+def _images(check: DataCheck) -> Card:
+    """Say what images there are: how many of each class, and of what size."""
+    totals = {name: sum(each.values()) for name, each in check.counts.items()}
+    images = Figure(plural(sum(totals.values()), "image"), "All images that could be read.")
+    classes = Figure(plural(len(totals), "class"), "All classes that the images have.")
+    sentences: list[Sentence] = [(images, " in ", classes, *_extremes(totals), ".")]
+    formats, sizes = list(check.properties["format"]), check.properties["size"]
+    if sizes:
+        sentences.append((f"{', '.join(formats[:MOST_NAMED])}; ", _sizes(sizes), "."))
+    shape = Figure(" × ".join(map(str, check.bank.form.shape)), "Height, width and channels.")
+    sentences.append(("A network sees them as ", shape, "."))
+    return Card("Your images", tuple(sentences))
+
+
+def _sizes(sizes: Mapping[str, int]) -> Figure:
+    """Say how many sizes there are, or the only one."""
+    if len(sizes) == 1:
+        return Figure(f"all {next(iter(sizes)).replace('x', ' × ')}", "Width and height in pixels.")
+    commonest = next(iter(sizes)).replace("x", " × ")
+    return Figure(
+        f"{len(sizes):,} sizes", f"Width and height in pixels. The commonest is {commonest}."
+    )
+
+
+def _extremes(totals: Mapping[str, int]) -> Sentence:
+    """Name the smallest class and the largest, unless all are of one size."""
+    least, most = min(totals, key=totals.__getitem__), max(totals, key=totals.__getitem__)
+    if totals[least] == totals[most]:
+        return (", ", Figure(f"{totals[most]:,} of each", "Images of every class."))
+    smallest = Figure(f"{totals[least]:,}", "Images of the smallest class.")
+    largest = Figure(f"{totals[most]:,}", "Images of the largest class.")
+    return (", from ", smallest, f" ({least}) to ", largest, f" ({most})")

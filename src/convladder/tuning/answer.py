@@ -1,0 +1,172 @@
+"""The answer of a search: what it found, whether that is better, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from convladder.core.formatting import plural
+from convladder.results import next_steps, verdicts
+from convladder.results.answer import Card, Figure, FirstScreen, Sentence
+from convladder.results.answer.certainty import MISSED
+
+if TYPE_CHECKING:
+    from convladder.results.group_summary import Claim
+    from convladder.results.saved_climb import SavedClimb
+    from convladder.tuning.results import SearchResults
+
+NOT_TESTED = "Settings that are better on validation were found, but"
+
+
+def of_search(results: SearchResults) -> FirstScreen:
+    """Return the answer of a search. Raises RunError where a file of it is damaged."""
+    next_card = _next(results)
+    cards = _found(results), _better(results), *([next_card] if next_card else [])
+    return FirstScreen(title_of(results), cards)
+
+
+def title_of(results: SearchResults) -> str:
+    """Return what a search has found, in a sentence."""
+    if results.winner is None:
+        return "No candidate is fully trained yet, so the search has found nothing."
+    if results.tuned is None:
+        if len(results.candidates) == 1:
+            return "Only the default was tried: there is nothing to compare it with."
+        return "None of the settings tried is better than the default on validation."
+    claim = _claim(results)
+    if claim is None:
+        why = "their test failed" if results.test_failure else "their test is not finished"
+        return f"{NOT_TESTED} {why}."
+    return f"The settings found {_verdict(claim, _tested(results))}."
+
+
+def _verdict(claim: Claim, tested: str) -> str:
+    found, metric = claim.difference, claim.metric
+    if found.verdict in ("better", "worse"):
+        keep = ": keep the default" if found.verdict == "worse" else ""
+        size = metric.write_size(found.difference)
+        return f"are {found.verdict} than the default by {size} on {tested}{keep}"
+    if found.verdict == "equal":
+        margin = metric.write_size(found.margin or 0.0)
+        return f"are equal to the default within ±{margin} on {tested}"
+    if found.verdict == "undecided":
+        return f"are not shown to be better than the default on {tested}"
+    return "cannot be judged yet: one seed is not enough"
+
+
+def _claim(results: SearchResults) -> Claim | None:
+    """Return the claim about the winner; None where its test is not finished."""
+    climb = results.climb
+    if climb is None or climb.failures or climb.missing:
+        return None
+    return climb.against_parent[0]
+
+
+def _tested(results: SearchResults) -> str:
+    assert results.climb is not None
+    return next(iter(results.climb.standings.values())).tested
+
+
+def _found(results: SearchResults) -> Card:
+    tried = plural(len(results.candidates), "candidate")
+    if results.winner is None:
+        return Card("Found: nothing yet", ((f"{tried}, none of them fully trained.",),))
+    best = _on_validation(results, results.winner)
+    if results.tuned is None:
+        if len(results.candidates) == 1:
+            return Card("Found: nothing", (("The default gets ", best, " on validation."),))
+        said: tuple[Sentence, ...] = (
+            (f"Of {tried}, the default is best on validation: ", best, "."),
+            ("So there is nothing to test, and the test images were not opened.",),
+        )
+        return Card("Found: nothing better", said)
+    sentences: tuple[Sentence, ...] = (
+        (
+            f"Of {tried}, number {results.winner} is best on validation: ",
+            best,
+            *_beside_default(results),
+            ".",
+        ),
+        ("That looks too good: the best of many is partly the luckiest.",),
+        (f"It differs from the default in {plural(len(results.changes), 'setting')}.",),
+    )
+    return Card(f"Found: candidate {results.winner}", sentences)
+
+
+def _beside_default(results: SearchResults) -> Sentence:
+    if results.default_on_validation is None:
+        return ()
+    return (", and the default ", _on_validation(results, 0))
+
+
+def _on_validation(results: SearchResults, candidate: int) -> Figure:
+    metric = results.metric
+    images = sum(results.about["data"]["counts"]["validation"].values())
+    return Figure(
+        metric.write(results.on_validation(candidate) or 0.0),
+        f"The {metric.title} of candidate {candidate} on {images:,} validation images, which "
+        "choose the winner.",
+    )
+
+
+def _better(results: SearchResults) -> Card:
+    heading = "Is it better?"
+    if results.tuned is None:
+        return Card(heading, (("There is nothing to compare with the default.",),))
+    claim = _claim(results)
+    if claim is None or results.climb is None:
+        why = f"Its test failed: {results.test_failure}" if results.test_failure else "Not tested"
+        return Card(heading, ((f"{why}. Run the same command to resume.",),))
+    sentences = (_difference(claim), *_setup(results.climb, claim), *_others(results))
+    return Card(heading, sentences)
+
+
+def _difference(claim: Claim) -> Sentence:
+    found, metric = claim.difference, claim.metric
+    size = Figure(
+        f"{metric.write_difference(found.difference)}{metric.unit}",
+        f"The {metric.title} of the settings found less that of the default, on test.",
+    )
+    if found.family_low is None or found.family_high is None:
+        return ("On test: ", size, ", but one seed is not enough to claim a difference.")
+    bounds = Figure(
+        metric.write_bounds(found.family_low, found.family_high),
+        "The 95 % interval. It covers the choice of seeds and test images.",
+    )
+    return ("On test: ", size, " (", bounds, f"), {verdicts.in_words(found, metric)}.")
+
+
+def _setup(climb: SavedClimb, claim: Claim) -> Iterator[Sentence]:
+    default, tuned = (climb.standings[name] for name in (claim.reference, claim.name))
+    seeds = "1 seed" if climb.seeds == "1" else f"{climb.seeds} seeds"
+    yield (f"Both were trained again with {seeds} that the search did not use.",)
+    if claim.difference.detectable:
+        figure = Figure(
+            claim.metric.write_size(min(claim.difference.detectable, claim.metric.largest)), MISSED
+        )
+        yield (f"With {tuned.tested}, it is easy to miss differences under ", figure, ".")
+    parameters = _times(tuned.price.parameters, default.price.parameters, "parameters")
+    flops = _times(tuned.price.flops, default.price.flops, "operations per image")
+    yield ("It has ", parameters, " the default's parameters and ", flops, " its FLOPs.")
+
+
+def _times(own: int, default: int, what: str) -> Figure:
+    meaning = f"{own:,} {what}; the default has {default:,}."
+    return Figure("1 time" if own == default else f"{own / default:.2g} times", meaning)
+
+
+def _others(results: SearchResults) -> Iterator[Sentence]:
+    others = results.about["tested_before"]
+    if others:
+        yield (
+            f"{plural(others, 'other search')} already used these test images: the more often, "
+            "the likelier a false finding.",
+        )
+
+
+def _next(results: SearchResults) -> Card | None:
+    steps = next_steps.of_search(results)
+    if not steps:
+        return None
+    why = f"{steps[0].why[0].upper()}{steps[0].why[1:]}."
+    return Card("What next", ((why,),), steps[0].command)
