@@ -69,7 +69,7 @@ def as_in_its_own(folder: Path) -> Iterator[None]:
 
 
 def commands_said(output: str) -> list[list[str]]:
-    """Return the words of each command that a command says after `next:`, however it was started."""
+    """Return the words of each command that is said after `next:`, however it was started."""
     _, _, told = output.partition("\nnext:\n")
     lines = [line.strip() for line in told.splitlines() if not line.startswith("    ")]
     return [shlex.split(line.removeprefix("python -m ")) for line in lines]

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from convladder.cli import next_steps
+from convladder.cli import answer_output, next_steps
 from convladder.cli.output import FREE_COLUMNS, new_table, output, print_json, print_report_path
 from convladder.core.formatting import written
+from convladder.results import answer, headline
 from convladder.results import next_steps as steps
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ def climb(results: SavedClimb, page: Path, *, json_wanted: bool) -> None:
     output.print(_standings(results.standings, results.against_parent, "rung", "vs. parent"))
     alone = len(results.ladder.rungs) == 1
     output.print(_units(results.lineup.metric, compared=not alone), style="dim")
-    output.print(results.headline(), soft_wrap=True, markup=False)
+    answer_output.show(
+        answer.of_climb(results), (*headline.elsewhere(results), *headline.circumstances(results))
+    )
     print_report_path(page)
     next_steps.show(steps.of_climb(results))
 

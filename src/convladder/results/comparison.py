@@ -154,7 +154,6 @@ class RunComparison:
                 count_verdicts(
                     "network" if self.of_networks else "experiment",
                     f"compared with {self.reference}",
-                    len(self.claims),
                     self.claims,
                 )
             ]

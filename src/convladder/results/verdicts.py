@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from convladder.core.formatting import plural
 from convladder.core.metrics import Metric
 from convladder.results import advice
 
@@ -46,24 +47,17 @@ def taken_in(rung: Rung) -> str:
     )
 
 
-def count_verdicts(
-    noun: str, which: str, asked: int, claims: Sequence[Claim], tested: str = ""
-) -> str:
-    """Say how many of the comparisons came to which verdict, and name the few that differ.
-
-    tested : on what, such as `120 test images`, to say which differences that is too little for.
-    """
+def count_verdicts(noun: str, which: str, claims: Sequence[Claim]) -> str:
+    """Say how many of the comparisons came to which verdict, and name the few that differ."""
     verdicts = {claim.difference.verdict for claim in claims}
-    if verdicts == {"undecided"} and asked == len(claims):
-        return _none_decided(noun, which, claims, tested)
+    if verdicts == {"undecided"}:
+        return _none_decided(noun, which, claims)
     said = []
     for verdict in _ORDER:
         of_it = [claim for claim in claims if claim.difference.verdict == verdict]
         if of_it:
             said.append(_some(of_it))
-    if asked > len(claims):
-        said.append(f"{asked - len(claims)} could not be compared, because trials are not finished")
-    return f"Of {asked} {noun}{'' if asked == 1 else 's'} {which}: " + "; ".join(said) + "."
+    return f"Of {plural(len(claims), noun)} {which}: {'; '.join(said)}."
 
 
 def name_decided(claims: Sequence[Claim], where: str) -> str:
@@ -93,22 +87,10 @@ def _some(claims: Sequence[Claim]) -> str:
     return f"{len(claims)} {in_words(found, claims[0].metric)}{names}"
 
 
-def _none_decided(noun: str, which: str, claims: Sequence[Claim], tested: str) -> str:
+def _none_decided(noun: str, which: str, claims: Sequence[Claim]) -> str:
     if len(claims) == 1:
-        who = f"Whether {claims[0].name} helps is undecided"
-    else:
-        who = f"All {len(claims)} {noun}s {which} are undecided"
-    detectable = [claim.difference.detectable for claim in claims if claim.difference.detectable]
-    if not tested or len(detectable) < len(claims):
-        return f"{who}."
-    metric = claims[0].metric
-    if max(detectable) < ALIKE * min(detectable):
-        return f"{who}. {_found_in_four_of_five(max(detectable), tested, metric)}"
-    sizes = metric.write_sizes(min(detectable), max(detectable))
-    return (
-        f"{who}. With {tested} and the seeds of each, true differences of {sizes} would be "
-        "found 4 times out of 5."
-    )
+        return f"Whether {claims[0].name} helps is undecided."
+    return f"All {len(claims)} {noun}s {which} are undecided."
 
 
 def _difference(claim: Claim, own: GroupSummary, pace: Pace | None) -> str:
