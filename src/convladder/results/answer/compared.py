@@ -70,8 +70,11 @@ def _of_several(claims: Sequence[Claim], reference: str) -> str:
 
 
 def _undecided(claims: Sequence[Claim]) -> str:
-    count = len(_named(claims, "undecided"))
-    return f", {count} {'is' if count == 1 else 'are'} undecided" if count else ""
+    names = _named(claims, "undecided")
+    if not names:
+        return ""
+    who = _and(names) if len(names) <= MOST_NAMED else str(len(names))
+    return f", {who} {'is' if len(names) == 1 else 'are'} undecided"
 
 
 def _named(claims: Sequence[Claim], verdict: Verdict) -> list[str]:

@@ -45,7 +45,7 @@ def set_validation(group: Path, accuracy: float) -> None:
         ({"a": 0.7, "b": 0.7}, 30, r"b and a are equal within ±30 points"),
         ({"a": 0.5, "b": 0.9, "c": 0.95}, None, "Both b and c are better than a"),
         ({"a": 0.7, "b": 0.9, "c": 0.4}, None, "b is better than a, c is worse"),
-        ({"a": 0.9, "b": 0.9, "c": 0.4}, None, "c is worse than a, 1 is undecided"),
+        ({"a": 0.9, "b": 0.9, "c": 0.4}, None, "c is worse than a, b is undecided"),
         ({"a": 0.7, "b": 0.7, "c": 0.7}, None, "No difference from a is shown"),
         ({"a": 0.7, "b": 0.7, "c": 0.7}, 30, "Both b and c are equal to a within ±30 points"),
     ],
