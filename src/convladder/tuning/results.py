@@ -272,6 +272,11 @@ class SearchResults:
         -------
         str
             A sentence.
+
+        Raises
+        ------
+        ExperimentError
+            The search has a setting that this version of convladder does not know.
         """
         tried = len(self.candidates)
         parts = {

@@ -34,7 +34,8 @@ def title_of(compared: RunComparison) -> str:
     found = _of_one(claims[0]) if len(claims) == 1 else _of_several(claims, compared.reference)
     if {claim.difference.verdict for claim in claims} == {"no comparison"}:
         return f"{found}."
-    return f"{found} on the same {compared.standings[compared.reference].tested}."
+    where = f"on the same {compared.standings[compared.reference].tested}"
+    return f"{found} {where}{_undecided(claims)}."
 
 
 def _of_one(claim: Claim) -> str:
@@ -55,10 +56,9 @@ def _of_several(claims: Sequence[Claim], reference: str) -> str:
     better, worse = _named(claims, "better"), _named(claims, "worse")
     if better:
         harmed = f", {_subject(worse, len(claims))} worse" if worse else ""
-        others = f"{harmed}{_undecided(claims)}"
-        return f"{_subject(better, len(claims))} better than {reference}{others}"
+        return f"{_subject(better, len(claims))} better than {reference}{harmed}"
     if worse:
-        return f"{_subject(worse, len(claims))} worse than {reference}{_undecided(claims)}"
+        return f"{_subject(worse, len(claims))} worse than {reference}"
     verdicts = {claim.difference.verdict for claim in claims}
     if verdicts == {"equal"}:
         margin = claims[0].metric.write_size(claims[0].difference.margin or 0.0)
@@ -70,8 +70,12 @@ def _of_several(claims: Sequence[Claim], reference: str) -> str:
 
 
 def _undecided(claims: Sequence[Claim]) -> str:
-    count = len(_named(claims, "undecided"))
-    return f", {count} {'is' if count == 1 else 'are'} undecided" if count else ""
+    """Say which are undecided, where others are better or worse."""
+    names = _named(claims, "undecided")
+    if not names or not {"better", "worse"} & {each.difference.verdict for each in claims}:
+        return ""
+    who = _and(names) if len(names) <= MOST_NAMED else f"{len(names)} others"
+    return f"; {who} {'is' if len(names) == 1 else 'are'} undecided"
 
 
 def _named(claims: Sequence[Claim], verdict: Verdict) -> list[str]:
