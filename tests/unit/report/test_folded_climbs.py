@@ -134,7 +134,7 @@ def test_the_page_of_a_comparison_speaks_of_folds(tmp_path: Path) -> None:
     climbed = fold_up(tmp_path / "climb", "lenet5", "max-pooling")
     compared = cl.compare(climbed / "trials/lenet5", climbed / "trials/max-pooling")
     text = words_of(compared.report(tmp_path / "out"))
-    assert "Each dot is a fold" in text
+    assert "each dot a fold" in text
     assert "The test over the 3 folds" in text
     assert "seeds and test images" not in text
 
