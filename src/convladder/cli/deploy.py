@@ -257,7 +257,7 @@ def serve(
         Path | None,
         typer.Option(
             "--samples",
-            metavar="DIR",
+            metavar="FOLDER",
             help=(
                 "Show pictures of this folder on the page, to click. Default: test images of the "
                 "run, if a run is served to this machine only."

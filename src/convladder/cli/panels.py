@@ -7,7 +7,7 @@ FIRST = "Options"  # what a beginner needs
 PANELS = {
     FIRST: (
         "kind rungs rung trials seconds epochs limit toml pretrained data page top int8 bound "
-        "accuracy host port corrections clear out"
+        "accuracy host port corrections samples no_samples clear out"
     ),
     "Data": (
         "image_size channels classes class_level label_pattern group_pattern min_images copies "
