@@ -14,7 +14,6 @@ from rich.table import Table
 from convladder.cli import answer_output, next_steps
 from convladder.cli.output import FREE_COLUMNS, new_table, output, print_json, print_report_path
 from convladder.core.formatting import written
-from convladder.results import answer, headline
 from convladder.results import next_steps as steps
 
 if TYPE_CHECKING:
@@ -41,6 +40,8 @@ def climb(results: SavedClimb, page: Path, *, json_wanted: bool) -> None:
             "failed": failed,
         })  # fmt: skip
         return
+    from convladder.results import answer, headline  # with pandas, which `--help` does without
+
     output.print(_standings(results.standings, results.against_parent, "rung", "vs. parent"))
     alone = len(results.ladder.rungs) == 1
     output.print(_units(results.lineup.metric, compared=not alone), style="dim")
