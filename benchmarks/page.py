@@ -22,6 +22,7 @@ PAGES = tuple(
     for name in (
         "speed",
         "reproducibility",
+        "live",
         "modern",
         "scaling",
         "transfer",
@@ -85,6 +86,7 @@ def _circumstances(found: list[dict[str, Any]]) -> list[str]:
 COMMANDS = dict.fromkeys(("kills", "killed-climb", "safety-price"), "make safety") | {
     "cluster": "make cluster",
     "accelerator": "python benchmarks/scaling/accelerator.py",
+    "live-page": "python benchmarks/speed/live_page.py",
     "parity": "python benchmarks/deploy/parity.py",
     "load": "python benchmarks/deploy/load.py",
     "hour": "python benchmarks/accuracy/hour.py",

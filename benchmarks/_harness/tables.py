@@ -206,6 +206,28 @@ def of_price(folder: Path) -> str:
     return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}"
 
 
+def of_live_page(folder: Path) -> str:
+    told = read(folder, "live-page")
+    share, ratio = told["share"], told["ratio"]
+    lines = [
+        "| | median | range |",
+        "|---|---|---|",
+        (
+            f"| share of the time that went into the page | {100 * share['median']:.2f} % | "
+            f"{100 * share['low']:.2f} to {100 * share['high']:.2f} % |"
+        ),
+        f"| the climb, times as long as without the page | {ratio['median']:.3f} | "
+        f"{_range(ratio, 3)} |",
+    ]
+    images = "all images" if told["images"] is None else f"{told['images']:,} images"
+    design = (
+        f"{told['trials']} trials of CIFAR-10 ({images}, {told['epochs']} epochs) in "
+        f"{told['seconds']:,.0f} s, with {told['pages']:,} pages of at most "
+        f"{told['bytes'] / 1e3:.0f} kB; {told['rounds']} rounds in turn"
+    )
+    return "\n".join(lines) + f"\n\n{design}. {results.as_line(told)}"
+
+
 def of_cluster(folder: Path) -> str:
     told = read(folder, "cluster")
     times, more, sent = told["times_as_long"], told["more_seconds"], told["bank_seconds"]
@@ -548,6 +570,7 @@ MAKERS = {
     "kills": of_kills,
     "killed-climb": of_killed_climb,
     "safety-price": of_price,
+    "live-page": of_live_page,
     "cluster": of_cluster,
     "transfer": of_transfer,
     "verdicts": of_verdicts,

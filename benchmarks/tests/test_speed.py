@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 import in_process
+import page
 from _harness import imageset, results
-from speed import bench, precision
+from kept_workers import kept_workers
+from speed import bench, live_page, precision
 from speed.rows import ROWS, SIZES
 
 
@@ -39,6 +41,19 @@ def test_precision_compares_each_rung_in_both(tmp_path: Path) -> None:
     (told,) = json.loads((tmp_path / "precision.json").read_text())["rungs"]
     assert told["rung"] == "lenet5"
     assert told["speed"] > 0
+
+
+def test_the_price_of_the_live_page_is_measured(tmp_path: Path) -> None:
+    few = str(imageset.few(imageset.workspace()))
+    words = ["--data", few, "--rounds", "1", "--epochs", "1", "--seeds", "1", "--jobs", "1"]
+    with kept_workers():
+        live_page.main([*words, "--out", str(tmp_path)])
+    told = json.loads((tmp_path / "live-page.json").read_text())
+    assert told["trials"] == len(live_page.RUNGS)
+    assert told["pages"] >= 2
+    assert 0 < told["share"]["median"] < 1
+    assert told["ratio"]["median"] > 0
+    assert "|---|" in page.fill("<!-- table: live-page -->\n<!-- end -->", tmp_path)
 
 
 def test_a_larger_size_is_not_replaced_by_a_smaller(

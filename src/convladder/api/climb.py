@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from convladder.api import inputs
+from convladder.api import inputs, live_pages
 from convladder.api.dataset import Dataset
 from convladder.api.figures import new_figure
 from convladder.api.run import Run
@@ -27,7 +27,7 @@ from convladder.experiments.request import ClimbRequest
 from convladder.experiments.run_options import RunOptions
 from convladder.report import progress
 from convladder.report.progress import Reporter
-from convladder.report.tracking import Tracker, Tracking, following
+from convladder.report.tracking import Tracker, Tracking
 from convladder.results import folders, locks, outputs, standings, verdicts
 from convladder.results.saved_climb import SavedClimb
 from convladder.results.seed_runs import SeedRun, measure_curves, measure_robustness
@@ -482,8 +482,8 @@ def climb_request(request: ClimbRequest, how: RunOptions) -> Climb:
         reporter.say(f"{finished}{of_all} trials in {folder} are already finished")
     with (
         inputs.going_on(reporter, folder, how.fresh),
-        reporter.trials() as display,
-        following(display.follow, _trackers(tracking, plan, folder), reporter.say) as on_event,
+        live_pages.of_climb(plan, folder, how, reporter) as page,
+        live_pages.showing(reporter, page, _trackers(tracking, plan, folder)) as (expect, on_event),
         engine_at(how.cluster, how.jobs) as engine,
     ):
         climbing.climb(
@@ -491,7 +491,7 @@ def climb_request(request: ClimbRequest, how: RunOptions) -> Climb:
             folder,
             engine=engine,
             how=how.resume,
-            on_weights=display.expect,
+            on_weights=lambda weights: expect(weights, climb_folder.seconds_left(plan, folder)),
             on_event=on_event,
         )
     return Climb(folder)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from convladder.api import inputs
+from convladder.api import inputs, live_pages
 from convladder.api.dataset import Dataset
 from convladder.api.run import Run
 from convladder.core.devices import ALONE, Parallel
@@ -21,7 +21,7 @@ from convladder.experiments.run_options import RunOptions
 from convladder.experiments.trial import Trial
 from convladder.report import progress
 from convladder.report.progress import Reporter
-from convladder.report.tracking import Tracking, following
+from convladder.report.tracking import Tracking
 from convladder.report.trial_displays import Quiet
 from convladder.results import folders, locks, outputs
 
@@ -202,8 +202,8 @@ def train_request(request: TrainRequest, how: RunOptions) -> Run:
     trackers = tracking.trackers(folder, events, {trial.key: trial.experiment}, lambda key: folder)
     with (
         inputs.going_on(reporter, folders.unfinished(folder), how.fresh, run=folder),
-        reporter.trials() as display,
-        following(display.follow, trackers, reporter.say) as on_event,
+        live_pages.of_run(trial, folder, how, reporter) as page,
+        live_pages.showing(reporter, page, trackers) as (_, on_event),
     ):
         single_training.train_one(
             trial, folder, threads=how.threads, how=how.resume, on_event=on_event

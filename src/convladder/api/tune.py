@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from convladder.api import inputs
+from convladder.api import inputs, live_pages
 from convladder.api.dataset import Dataset
 from convladder.api.search import Tuning
 from convladder.core import defaults
@@ -28,6 +28,7 @@ from convladder.experiments.resume import ResumePolicy
 from convladder.experiments.trial import Trial
 from convladder.models import shapes
 from convladder.report import progress
+from convladder.report.live.page import LivePage
 from convladder.results import folders, locks, outputs
 from convladder.tuning.request import TRIALS, TuneOptions, TuneRequest
 from convladder.tuning.results import DEFAULT
@@ -171,10 +172,11 @@ def tune_request(request: TuneRequest, how: TuneOptions) -> Tuning:
     with (
         inputs.going_on(reporter, folder, how.fresh),
         locks.locked(folder),
+        live_pages.of_search(default, folder, how, reporter) as page,
         engine_at(how.cluster, how.jobs) as engine,
     ):
         kept = record.begin(folder, plan, budget, fresh=how.fresh)
-        search = _search(kept, plan, folder, budget, how.resume, engine, reporter)
+        search = _search(kept, plan, folder, budget, how.resume, engine, reporter, page)
         if search.candidates.outcome()["changes"]:
             search.close()
             counts = kept.fix_seeds(request.seeds)
@@ -182,7 +184,7 @@ def tune_request(request: TuneRequest, how: TuneOptions) -> Tuning:
             seeds = range(request.seed + 1, request.seed + 1 + counts[-1])
             final = climb_plan.make_plan(ladder, seeds, {}, load, counts=counts)
             final = replace(final, margin=request.margin)
-            _test(final, folder / "climb", how.resume, engine, reporter)
+            _test(final, folder / "climb", how.resume, engine, reporter, page)
     return Tuning(folder)
 
 
@@ -242,6 +244,7 @@ def _search(
     how: ResumePolicy,
     engine: Engine,
     reporter: progress.Reporter,
+    page: LivePage,
 ) -> Search:
     """Try candidates, if there is room for more, and keep what came out."""
     from convladder.tuning.searching import Search
@@ -258,11 +261,10 @@ def _search(
         if room:
             kept.settle_sampler(reporter.say)
             kept.settle_environment(engine, bool(search.candidates.tried), reporter.say)
-            with reporter.trials() as display:
-                display.expect(
-                    search.expected(budget), budget.seconds and budget.seconds - search.seconds
-                )
-                search.run(budget, engine=engine, on_event=display.follow)
+            page.add_candidates(live_pages.earlier_candidates(search.candidates, plan.default))
+            with live_pages.showing(reporter, page) as (expect, on_event):
+                expect(search.expected(budget), budget.seconds and budget.seconds - search.seconds)
+                search.run(budget, engine=engine, on_event=on_event)
     finally:
         _keep(kept, search)
     if search.candidates.are_exhausted:
@@ -291,10 +293,13 @@ def _keep(kept: SearchRecord, search: Search) -> None:
 
 # docs/decisions/043-a-search-ends-in-a-climb-of-two-rungs.md
 def _test(
-    plan: Plan, folder: Path, how: ResumePolicy, engine: Engine, reporter: progress.Reporter
+    plan: Plan,
+    folder: Path,
+    how: ResumePolicy,
+    engine: Engine,
+    reporter: progress.Reporter,
+    page: LivePage,
 ) -> None:
     """Train the winner and the default afresh, and open the test images."""
-    with reporter.trials() as display:
-        climbing.climb(
-            plan, folder, engine=engine, how=how, on_weights=display.expect, on_event=display.follow
-        )
+    with live_pages.showing(reporter, page) as (expect, on_event):
+        climbing.climb(plan, folder, engine=engine, how=how, on_weights=expect, on_event=on_event)

@@ -18,7 +18,9 @@ from convladder.cli.arguments import (
     given_settings,
     interruptible,
 )
+from convladder.cli.browser import Opener, OpenPage
 from convladder.cli.data_options import READING, data_options
+from convladder.core.errors import ExperimentError
 
 
 @data_options(READING)
@@ -29,6 +31,7 @@ def check(
         typer.Option("--html", metavar="FILE", help="Write a page with pictures to this file."),
     ] = None,
     changes: Changes = None,
+    open_page: OpenPage = False,
     as_json: AsJson = False,
     quiet: QuietOption = False,
     *,
@@ -43,11 +46,14 @@ def check(
     from convladder.results import outputs
 
     given = given_settings(settings, None, None, changes)
+    if open_page and not page:
+        raise ExperimentError("--open needs a page to open: give --html FILE")
     if page:
         outputs.check_page(page, data, given.get("data.image_root"))
     with interruptible():
         checked = images.check(data, changes=given, quiet=quiet)
-    data_output.check(checked, checked.report(page) if page else None, json_wanted=as_json)
+    written = Opener(open_page)(checked.report(page)) if page else None
+    data_output.check(checked, written, json_wanted=as_json)
     if checked.findings:
         raise typer.Exit(1)
 

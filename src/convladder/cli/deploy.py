@@ -25,6 +25,33 @@ BundleArgument = Annotated[
 ]
 
 
+Host = Annotated[
+    str,
+    typer.Option(
+        "--host",
+        metavar="ADDRESS",
+        help="The address to listen on; 0.0.0.0 lets other machines connect.",
+    ),
+]
+Port = Annotated[
+    int,
+    typer.Option(
+        "--port", "-p", metavar="PORT", min=0, max=65535, help="The port; 0 picks a free one."
+    ),
+]
+AllowHost = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-host",
+        metavar="NAME",
+        help=(
+            "Host name, besides localhost, under which clients may reach the server (may be "
+            "repeated)."
+        ),
+    ),
+]
+
+
 def bundle(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")],
     out: Annotated[
@@ -205,31 +232,9 @@ def predict(
 
 def serve(
     bundle: BundleArgument,
-    host: Annotated[
-        str,
-        typer.Option(
-            "--host",
-            metavar="ADDRESS",
-            help="The address to listen on; 0.0.0.0 lets other machines connect.",
-        ),
-    ] = "127.0.0.1",
-    port: Annotated[
-        int,
-        typer.Option(
-            "--port", "-p", metavar="PORT", min=0, max=65535, help="The port; 0 picks a free one."
-        ),
-    ] = 8000,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allow-host",
-            metavar="NAME",
-            help=(
-                "Host name, besides localhost, under which clients may reach the server (may be "
-                "repeated)."
-            ),
-        ),
-    ] = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    allow_host: AllowHost = None,
     allow_origin: Annotated[
         list[str] | None,
         typer.Option(

@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from convladder.cli import data, deploy, ladders, logs, planning, results, train
+from convladder.cli import data, deploy, ladders, logs, planning, results, train, watching
 from convladder.cli.arguments import errors
 from convladder.cli.help_pages import HelpfulCommand, HelpfulGroup
 from convladder.core.errors import ConvladderError, is_full_disk
@@ -92,6 +92,11 @@ _add(
     results.explain,
     "convladder explain runs/2026-01-31-120000-cats",
     "convladder explain runs/2026-01-31-120000-cats --accuracy 0.99",
+)
+_add(
+    "Understand",
+    watching.watch,
+    "convladder watch climbs/2026-01-31-120000-cats",
 )
 _add(
     "Understand",

@@ -21,7 +21,7 @@ PANELS = {
     "Where and how it runs": (
         "jobs threads cluster devices processes process_id coordinator fresh allow_changed"
     ),
-    "Output": "as_csv as_json quiet log tensorboard mlflow",
+    "Output": "open_page as_csv as_json quiet log tensorboard mlflow",
 }
 GROUPS = ("Start", "Understand", "Improve", "Use", "Keep")  # of commands
 _PLACES = {

@@ -17,6 +17,7 @@ from convladder.cli.arguments import (
     Settings,
     interruptible,
 )
+from convladder.cli.browser import Opener, OpenPage
 from convladder.cli.data_options import TABLES, data_options
 from convladder.core.errors import ExperimentError
 
@@ -72,6 +73,7 @@ def report(
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="The folder of a run, a climb or a search.")
     ],
+    open_page: OpenPage = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the report of a run, a climb or a search again."""
@@ -80,16 +82,16 @@ def report(
     from convladder.api.search import Tuning
     from convladder.results import outputs
 
-    kind = outputs.check_made_here(folder)
+    kind, opener = outputs.check_made_here(folder), Opener(open_page)
     if kind == "search":
         tuned = Tuning(folder)
-        results_output.tuning(tuned, tuned.report(), json_wanted=as_json)
+        results_output.tuning(tuned, opener(tuned.report()), json_wanted=as_json)
     elif kind == "climb":
         climbed = Climb(folder)
-        results_output.climb(climbed, climbed.report(), json_wanted=as_json)
+        results_output.climb(climbed, opener(climbed.report()), json_wanted=as_json)
     else:
         run = Run(folder)
-        results_output.run(run, run.report(), json_wanted=as_json)
+        results_output.run(run, opener(run.report()), json_wanted=as_json)
 
 
 def explain(
@@ -146,6 +148,7 @@ def compare(
         ),
     ] = None,
     out: Out = None,
+    open_page: OpenPage = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare runs on the same test images with the first of them.
@@ -156,4 +159,5 @@ def compare(
     from convladder.api import comparison
 
     compared = comparison.compare(*runs, metric=metric, margin=margin)
-    results_output.comparison(compared, compared.report(out), json_wanted=as_json)
+    page = Opener(open_page)(compared.report(out))
+    results_output.comparison(compared, page, json_wanted=as_json)

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from convladder.cli import answer_output, next_steps
 from convladder.cli.output import FREE_COLUMNS, new_table, output, print_json, print_report_path
-from convladder.core.formatting import written
+from convladder.core.formatting import plural, written
 from convladder.results import next_steps as steps
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def climb(results: SavedClimb, page: Path, *, json_wanted: bool) -> None:
             "folds": results.folds,
             "rungs": rows,
             "failed": failed,
+            "missing": results.missing,
         })  # fmt: skip
         return
     from convladder.results import answer, headline  # with pandas, which `--help` does without
@@ -48,6 +49,11 @@ def climb(results: SavedClimb, page: Path, *, json_wanted: bool) -> None:
     answer_output.show(
         answer.of_climb(results), (*headline.elsewhere(results), *headline.circumstances(results))
     )
+    if results.missing:
+        missing = plural(results.missing, "trial")
+        output.print(
+            f"not finished: {missing} to be trained (run the same climb command to resume)"
+        )
     print_report_path(page)
     next_steps.show(steps.of_climb(results))
 

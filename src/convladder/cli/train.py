@@ -11,6 +11,7 @@ import typer
 
 from convladder.cli import results_output
 from convladder.cli.arguments import AsJson, interruptible
+from convladder.cli.browser import Opener, OpenPage
 from convladder.cli.data_options import READING, SPLITTING, data_options
 from convladder.cli.request_options import request_options
 from convladder.core.errors import ExperimentError
@@ -24,9 +25,12 @@ from convladder.tuning.request import TuneOptions, TuneRequest
     ClimbRequest,
     RunOptions,
     "data ladder rungs seeds seconds seed metric margin epochs pretrained weights jobs cluster "
-    "class_weight changes allow_rejects out fresh allow_changed tensorboard mlflow as_json quiet",
+    "class_weight changes allow_rejects out fresh allow_changed tensorboard mlflow open_page "
+    "as_json quiet",
 )
-def climb(request: ClimbRequest, how: RunOptions, *, as_json: AsJson = False) -> None:
+def climb(
+    request: ClimbRequest, how: RunOptions, *, open_page: OpenPage = False, as_json: AsJson = False
+) -> None:
     """Train each technique with several seeds, and report which pay.
 
     A ladder is a list of networks. Each rung is the one before with one technique more. A seed is
@@ -34,7 +38,7 @@ def climb(request: ClimbRequest, how: RunOptions, *, as_json: AsJson = False) ->
 
     If it is interrupted for any reason, run the same command again to resume.
     """
-    _climb(request, how, as_json=as_json)
+    _climb(request, how, open_page, as_json=as_json)
 
 
 @data_options(READING, SPLITTING)
@@ -43,9 +47,11 @@ def climb(request: ClimbRequest, how: RunOptions, *, as_json: AsJson = False) ->
     RunOptions,
     "data rung ladder seed metric epochs pretrained weights threads class_weight changes "
     "allow_rejects out fresh allow_changed tensorboard mlflow devices processes process_id "
-    "coordinator as_json quiet",
+    "coordinator open_page as_json quiet",
 )
-def train(request: TrainRequest, how: RunOptions, *, as_json: AsJson = False) -> None:
+def train(
+    request: TrainRequest, how: RunOptions, *, open_page: OpenPage = False, as_json: AsJson = False
+) -> None:
     """Train one network: one rung of a ladder, with one seed.
 
     With --folds, it is trained once per fold, like a climb of one rung. If it is interrupted for
@@ -58,15 +64,17 @@ def train(request: TrainRequest, how: RunOptions, *, as_json: AsJson = False) ->
             raise ExperimentError(
                 "--folds trains each network on one device: leave out --devices and --processes"
             )
-        _climb(_in_every_fold(request), replace(how, jobs=how.threads), as_json=as_json)
+        _climb(_in_every_fold(request), replace(how, jobs=how.threads), open_page, as_json=as_json)
         return
     if how.parallel.process_id:
         with interruptible():
             training.join_request(request, how)
         return
+    opener = Opener(open_page)
     with interruptible():
-        trained = training.train_request(request, how)
-    results_output.run(trained, trained.report(), json_wanted=as_json)
+        trained = training.train_request(request, replace(how, on_page=opener))
+    page = opener(trained.report())
+    results_output.run(trained, page, json_wanted=as_json)
 
 
 def _in_every_fold(request: TrainRequest) -> ClimbRequest:
@@ -91,8 +99,8 @@ def _print_space(wanted: bool) -> None:
     TuneRequest,
     TuneOptions,
     "data space print_space trials seconds rung ladder pretrained weights seeds metric margin "
-    "seed epochs jobs cluster class_weight changes allow_rejects out fresh allow_changed as_json "
-    "quiet",
+    "seed epochs jobs cluster class_weight changes allow_rejects out fresh allow_changed "
+    "open_page as_json quiet",
 )
 def tune(
     request: TuneRequest,
@@ -107,6 +115,7 @@ def tune(
             is_eager=True,
         ),
     ] = False,
+    open_page: OpenPage = False,
     as_json: AsJson = False,
 ) -> None:
     """Search for better settings, then test whether they are better.
@@ -119,9 +128,11 @@ def tune(
     from convladder.api import tune as search
 
     del print_space
+    opener = Opener(open_page)
     with interruptible():
-        tuned = search.tune_request(request, how)
-    results_output.tuning(tuned, tuned.report(), json_wanted=as_json)
+        tuned = search.tune_request(request, replace(how, on_page=opener))
+    page = opener(tuned.report())
+    results_output.tuning(tuned, page, json_wanted=as_json)
     if tuned.winner is None or tuned.test_failure:
         raise typer.Exit(1)
 
@@ -144,12 +155,14 @@ def reproduce(request: ReproduceRequest, how: ReproduceOptions, *, as_json: AsJs
         raise typer.Exit(1)
 
 
-def _climb(request: ClimbRequest, how: RunOptions, *, as_json: bool) -> None:
+def _climb(request: ClimbRequest, how: RunOptions, open_page: bool, *, as_json: bool) -> None:
     """Climb, and show what came out."""
     from convladder.api import climb as climbs
 
+    opener = Opener(open_page)
     with interruptible():
-        climbed = climbs.climb_request(request, how)
-    results_output.climb(climbed, climbed.report(), json_wanted=as_json)
+        climbed = climbs.climb_request(request, replace(how, on_page=opener))
+    page = opener(climbed.report())
+    results_output.climb(climbed, page, json_wanted=as_json)
     if climbed.failures:
         raise typer.Exit(1)

@@ -11,7 +11,7 @@ import re
 import secrets
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,16 @@ def write_bytes(path: Path, data: bytes) -> None:
         _write_synced(temporary, data)
         _rename(temporary, path)
         sync_folder(path.parent)
+    finally:
+        remove(temporary)
+
+
+def write_unsynced(path: Path, data: bytes) -> None:
+    """Write `data` to `path` in one step, which a power cut may lose. The folder must be there."""
+    temporary = _neighbour(path)
+    try:
+        temporary.write_bytes(data)
+        _rename(temporary, path)
     finally:
         remove(temporary)
 
@@ -99,23 +109,24 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def whole_folder(path: Path, marker: str) -> Iterator[Path]:
+def whole_folder(path: Path, marker: str, keeps: Set[str] = frozenset()) -> Iterator[Path]:
     """Yield a temporary folder that becomes `path` if the block ends well, and vanishes if not.
 
     A folder that stands at `path` by then and has the file `marker` is left as it is: whoever was
-    first has won. Raises OSError where anything else stands there.
+    first has won. One that holds files of the names `keeps` alone is replaced, and the new one has
+    these files too. Raises OSError where anything else stands there.
     """
     make_folder(path.parent)
     temporary = _neighbour(path)
     temporary.mkdir()
     try:
         yield temporary
-        settle(temporary, path, marker)
+        settle(temporary, path, marker, keeps)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def settle(temporary: Path, path: Path, marker: str) -> None:
+def settle(temporary: Path, path: Path, marker: str, keeps: Set[str] = frozenset()) -> None:
     """Sync a finished folder to the disk and give it its name, as `whole_folder` does."""
     for inside in temporary.rglob("*"):
         if inside.is_file():
@@ -123,17 +134,46 @@ def settle(temporary: Path, path: Path, marker: str) -> None:
         else:
             sync_folder(inside)
     sync_folder(temporary)
-    if _is_working_folder(path) or _holds_what_stays(path):
+    if _is_working_folder(path) or _holds_what_stays(path, keeps):
         _move_into(path, temporary, marker)
         return
-    with contextlib.suppress(OSError):
-        path.rmdir()  # an empty folder may be replaced; Windows wants it gone first
-    try:
-        temporary.rename(path)
-    except OSError:
-        if not (path / marker).is_file():
-            raise
+    with _set_aside(path, temporary, marker, keeps):
+        with contextlib.suppress(OSError):
+            path.rmdir()  # an empty folder may be replaced; Windows wants it gone first
+        try:
+            temporary.rename(path)
+        except OSError:
+            if not (path / marker).is_file():
+                raise
     sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def _set_aside(path: Path, temporary: Path, marker: str, keeps: Set[str]) -> Iterator[None]:
+    """Have a folder with these files alone out of the way; what takes its place gets copies.
+
+    A kill meanwhile leaves the folder under a name that `remove_leftovers_of` knows.
+    """
+    names = {inside.name for inside in path.iterdir()} if path.is_dir() else set()
+    if not names & keeps or not all(name in keeps or is_temporary(name) for name in names):
+        yield
+        return
+    for name in names & keeps:
+        shutil.copyfile(path / name, temporary / name)
+    aside = _neighbour(path)
+    try:
+        path.rename(aside)
+    except OSError:  # Windows, while one of its files is open
+        for name in names & keeps:
+            remove(temporary / name)
+        _move_into(path, temporary, marker)
+    try:
+        yield
+    finally:
+        if path.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            aside.rename(path)
 
 
 def _is_working_folder(path: Path) -> bool:
@@ -144,12 +184,12 @@ def _is_working_folder(path: Path) -> bool:
         return False
 
 
-def _holds_what_stays(path: Path) -> bool:
-    """Whether a folder has only what systems and Git put into an empty one: it is not ours."""
+def _holds_what_stays(path: Path, keeps: Set[str]) -> bool:
+    """Whether a folder has what systems and Git put into an empty one: it is not ours."""
     if not path.is_dir():
         return False
     names = {inside.name for inside in path.iterdir()}
-    return bool(names) and names <= OF_SYSTEMS
+    return bool(names & OF_SYSTEMS) and names <= OF_SYSTEMS | keeps
 
 
 def _move_into(folder: Path, temporary: Path, marker: str) -> None:

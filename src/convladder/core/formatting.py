@@ -27,6 +27,24 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:,.0f} s"
 
 
+def elapsed(seconds: float) -> str:
+    """Write a time in its two largest units.
+
+    >>> elapsed(4.2), elapsed(75), elapsed(4_000), elapsed(200_000)
+    ('4 s', '1 min 15 s', '1 h 6 min', '2 d 7 h')
+    """
+    whole = round(seconds)
+    for unit, name, part, part_name in (
+        (86_400, "d", 3600, "h"),
+        (3600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
+        if whole >= unit:
+            rest = whole % unit // part
+            return f"{whole // unit} {name}" + (f" {rest} {part_name}" if rest else "")
+    return f"{whole} s"
+
+
 def short_name(source: str) -> str:
     """Return the last part of a path, or a name as it is.
 
@@ -122,6 +140,15 @@ def quantity(number: float) -> str:
         if size >= least:
             return f"{sign}{size / least:.3g}{unit}"
     return f"{sign}{size:.0f}"
+
+
+def size(number: float) -> str:
+    """Write a number of bytes.
+
+    >>> size(350_142_000), size(2_150_000_000)
+    ('350 MB', '2.1 GB')
+    """
+    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.0f} MB"
 
 
 def unknown_name(name: str, valid: Iterable[str], what: str) -> str:

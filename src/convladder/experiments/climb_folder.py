@@ -170,6 +170,11 @@ def spent(plan: Plan, folder: Path) -> Spent:
     return Spent(about["seconds"], about["time_is_up"], about["fits_time"])
 
 
+def seconds_left(plan: Plan, folder: Path) -> float | None:
+    """Return how much time a climb has left, as it was written down; None: as much as it takes."""
+    return None if plan.seconds is None else plan.seconds - spent(plan, folder).seconds
+
+
 def describe(
     plan: Plan,
     folder: Path,

@@ -5,6 +5,7 @@ What it imports is light, since the command line reads it to say what it takes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """How a command runs, whatever it trains; each takes those that mean something to it."""
+    """How a command runs, whatever it trains; each takes those that mean something to it.
+
+    on_page : is told of the page that shows what trains, once it is there.
+    """
 
     jobs: int | None = option(
         None,
@@ -73,6 +77,7 @@ class RunOptions:
         metavar="URI",
     )
     parallel: Parallel = ALONE
+    on_page: Callable[[Path], object] | None = None
     quiet: bool = option(False, "Do not show progress", kind=bool, short="-q")
 
     @property

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import base64
+import functools
+import hashlib
 import io
 from collections.abc import Callable, Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from PIL import Image
 
 from convladder.core import files
@@ -19,32 +23,59 @@ from convladder.core.formatting import (
     plural,
     quantity,
     short_name,
+    size,
     written,
 )
 from convladder.evaluation.wording import readable
 from convladder.report.samples import drop_grey_axis
+from convladder.results import folders, locks, outputs
 
-PAGE = "report.html"
+PAGE = folders.REPORT
 
 
 def write_page(folder: Path, template: str, **values: Any) -> Path:
-    """Write `report.html` of a template into a folder; return its path."""
-    return write_file(folder / PAGE, template, **values)
+    """Write `report.html` of a template into a folder; return its path.
+
+    The page of what trains leads there from then on, unless a command is at work.
+    """
+    page = write_file(folder / PAGE, template, **values)
+    live = folder / folders.LIVE
+    if live.is_file() and outputs.is_page(live) and not locks.is_locked(folder):
+        write_file(live, "live_moved.html", report=PAGE)
+    return page
 
 
 def write_file(path: Path, template: str, **values: Any) -> Path:
     """Write the page of a template; return its path."""
+    files.write_bytes(path, render(new_environment(), template, **values))
+    return path
+
+
+def render(environment: Environment, template: str, **values: Any) -> bytes:
+    """Return the page of a template."""
+    return environment.get_template(template).render(**values).encode("utf-8", errors="replace")
+
+
+@functools.cache
+def read_script(name: str) -> tuple[Markup, Markup]:
+    """Return a script among the templates, and by what a page's policy allows it and no other."""
+    text = (resources.files("convladder.report") / "templates" / name).read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return Markup(text), Markup(f"'sha256-{digest}'")
+
+
+def new_environment() -> Environment:
+    """Return what makes pages of templates; it keeps those that it has read."""
     environment = Environment(
         loader=PackageLoader("convladder.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,  # what runs goes on with the templates that it began with
     )
     environment.filters.update(_FILTERS)
-    page = environment.get_template(template).render(**values)
-    files.write_bytes(path, page.encode("utf-8", errors="replace"))
-    return path
+    return environment
 
 
 def _change(change: Mapping[str, Any]) -> str:
@@ -71,6 +102,7 @@ def _data_uri(pixels: np.ndarray[Any, Any], most: int | None = None) -> str:
 
 
 _FILTERS: dict[str, Callable[..., str]] = {
+    "bytes": size,
     "percent": percent,
     "duration": duration,
     "plural": plural,

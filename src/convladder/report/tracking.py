@@ -69,7 +69,10 @@ class Tracking:
 
 
 class Tracker(Protocol):
-    """Tells another program of trials, as a display does; a person finds it at `where`."""
+    """Tells another program of trials, as a display does.
+
+    where : a person finds it; empty if it says so itself.
+    """
 
     where: str
 
@@ -304,8 +307,8 @@ def following(
     wants it quiet: training goes on. In the end it is closed as the others are.
     """
     listening = list(trackers)
-    for tracker in trackers:
-        say(tracker.where)
+    for where in filter(None, (tracker.where for tracker in trackers)):
+        say(where)
 
     def tell(what: Callable[[Tracker], None]) -> None:
         for tracker in list(listening):

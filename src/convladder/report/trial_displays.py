@@ -79,10 +79,7 @@ class Plain:
             self._ended += 1
         tell_of(event, self._console)
         last = self._last.pop(event.key, {}) if isinstance(event, ENDED) else {}
-        if isinstance(event, Finished | Halted):
-            count = f"[{self._ended}/{self._expected}] " if self._expected else ""
-            said = f"{event.key.rung}, {event.key.name}: {came_to(event, last)}"
-            self._console.print(f"{count}{said}", markup=False)
+        _print_end(self._console, event, last, (self._ended, self._expected))
 
 
 class Tally:
@@ -112,6 +109,10 @@ class Tally:
             self.ended += 1
 
     @property
+    def expected(self) -> int:
+        return len(self._weights)
+
+    @property
     def trials(self) -> int:
         return len(self._weights) or len(self.running) + self.ended
 
@@ -127,7 +128,10 @@ class Tally:
 
 
 class Lively:
-    """One line for each running trial, above a bar over all the work with the time left."""
+    """One line for each running trial, above a bar over all the work with the time left.
+
+    Above that stays a line for each trial that has ended.
+    """
 
     def __init__(self, live: Live, console: Console) -> None:
         self._live, self._console, self._tally = live, console, Tally()
@@ -143,8 +147,10 @@ class Lively:
         self._redraw()
 
     def follow(self, event: Event) -> None:
+        last = self._tally.running.get(event.key, {}) if isinstance(event, ENDED) else {}
         self._tally.follow(event)
         tell_of(event, self._console)
+        _print_end(self._console, event, last, (self._tally.ended, self._tally.expected))
         self._redraw()
 
     def _redraw(self) -> None:
@@ -158,6 +164,20 @@ class Lively:
         for key, row in self._tally.running.items():
             table.add_row(key.rung, key.name, *_cells(row))
         self._live.update(Group(table, self._bar))
+
+
+def _print_end(
+    console: Console, event: Event, last: dict[str, float], counts: tuple[int, int]
+) -> None:
+    """Print what a trial that has ended came to; what has failed is told otherwise.
+
+    counts : how many have ended, and of how many; of 0 where that is open.
+    """
+    if isinstance(event, Finished | Halted):
+        ended, expected = counts
+        count = f"[{ended}/{expected}] " if expected else ""
+        said = f"{event.key.rung}, {event.key.name}: {came_to(event, last)}"
+        console.print(f"{count}{said}", markup=False)
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

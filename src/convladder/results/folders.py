@@ -17,6 +17,8 @@ from convladder.core.formatting import plural
 
 ABOUT = "experiment.json"
 MARKER = "metrics.json"  # the last file that a run needs
+REPORT = "report.html"
+LIVE = "live.html"  # a page of what trains, and then of what came of it
 UNFINISHED = ".unfinished"
 # on Linux, with the mounted folder as the fifth word of a line
 MOUNTS = Path("/proc/self/mountinfo")
@@ -214,6 +216,9 @@ def check_outside(folder: Path, source: str, option: str = "--out") -> None:
 
 @contextlib.contextmanager
 def writing(folder: Path) -> Iterator[Path]:
-    """Yield a temporary folder that becomes the run folder when the block ends well."""
-    with files.whole_folder(folder, MARKER) as temporary:
+    """Yield a temporary folder that becomes the run folder when the block ends well.
+
+    Until then that may hold the page of what trains, which stays.
+    """
+    with files.whole_folder(folder, MARKER, keeps={LIVE}) as temporary:
         yield temporary

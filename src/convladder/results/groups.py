@@ -32,6 +32,7 @@ from convladder.evaluation.moderation import Spread
 from convladder.evaluation.next_run import Chance, Range
 from convladder.evaluation.statistics import Estimate
 from convladder.results import planned_looks
+from convladder.results.estimates import Judging
 from convladder.results.group_summary import (
     PRICES,
     Claim,
@@ -249,13 +250,10 @@ class GroupComparison(TestedGroups):
         )
 
     def _estimate(self, name: str) -> Estimate:
-        table, scale = self.scores[name], self.scale(self.metric)
+        folds = None if self.folds is None else self.tested_in
+        judging = Judging(self.metric, self.scale(self.metric), folds)
         wrong = self.if_wrong(name, self.metric)
-        if self.folds is None:
-            found = statistics.estimate(table, self._spreads.get(name), scale, wrong)
-        else:
-            found = cross_validation.estimate(table, self.tested_in, scale, wrong)
-        return found.turned() if self.metric.lower_is_better else found
+        return judging.estimate(self.scores[name], self._spreads.get(name), wrong)
 
     def _next_network(self, name: str) -> Range | None:
         if self.folds is not None or name not in self._spreads:

@@ -69,6 +69,15 @@ def check_unlocked(folder: Path) -> None:
             pass
 
 
+def is_locked(folder: Path) -> bool:
+    """Whether another process is at work in the folder."""
+    try:
+        check_unlocked(folder)
+    except RunError:
+        return True
+    return False
+
+
 def _named(holder: Path) -> str:
     try:
         return f" ({holder.read_text()})"

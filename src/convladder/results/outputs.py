@@ -69,7 +69,8 @@ def check(folder: Path, kind: Kind | None, source: str | None = None) -> None:
         return
     if found:
         raise RunError(f"{folder} already exists and holds a {found}: choose another --out")
-    _refuse_others(folder, _others(folder, begun=kind in ("climb", "search")))
+    others = _others(folder, begun=kind in ("climb", "search"))
+    _refuse_others(folder, (path for path in others if kind is None or not _is_live(path)))
 
 
 def check_at_start(out: str | Path | None, kind: Kind, source: str, parent: str) -> Path | None:
@@ -153,7 +154,7 @@ def check_page(path: Path, *images: str | None) -> None:
     """
     check_file_outside(path, images, "--html")
     folders.check_file(path)
-    if path.exists() and not _is_page(path):
+    if path.exists() and not is_page(path):
         raise RunError(
             f"{path} already exists and was not written by convladder: give another name, or "
             "remove it"
@@ -296,7 +297,14 @@ def _entries(folder: Path) -> list[Path]:
         ) from None
 
 
-def _is_page(path: Path) -> bool:
+def _is_live(path: Path) -> bool:
+    """Whether it is the page of what trains, or half of one, which a kill may leave alone."""
+    is_half = path.name.startswith(files.MARK) and files.is_temporary(path.name)
+    return is_half or (path.name == folders.LIVE and path.is_file() and is_page(path))
+
+
+def is_page(path: Path) -> bool:
+    """Whether a file begins as pages of convladder do, or is empty."""
     with path.open("rb") as file:
         head = file.read(_PAGE_HEAD)
     return not head or _PAGE in head or all(part in head for part in _OLDER_PAGE)

@@ -87,6 +87,11 @@ class SavedClimb:
         """The number of trials that are neither finished nor failed."""
         return len(self._keys) - len(self._runs) - len(self.failures)
 
+    @property
+    def unfinished_rungs(self) -> list[str]:
+        """The rungs of which nothing can be said yet: no seed of theirs is finished."""
+        return [rung.name for rung in self.ladder.rungs if rung.name not in self.standings]
+
     @cached_property
     def left_out(self) -> dict[tuple[str, int], int]:
         """The rungs and seeds that lack a fold, and how many they lack: nothing is said of them."""

@@ -88,7 +88,8 @@ def test_a_climb_leaves_what_the_design_says(climbed: Path) -> None:
     one = ("ladder", "confusion", "samples", "reliability", "heat", "filters", "features")
     one += ("roc", "precision-recall")
     plots |= {f"plots/{name}.png" for name in one}
-    top = {"climb.json", "ladder.json", "results.csv", "summary.csv", "report.html"}
+    top = {"climb.json", "ladder.json", "results.csv", "summary.csv"}
+    top |= {"report.html", "live.html"}
     assert files_of(climbed) - {".convladder-lock"} == trials | plots | top
     printed = (climbed.parent / "stdout").read_text()
     assert "max-pooling" in printed

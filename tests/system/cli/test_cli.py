@@ -24,6 +24,7 @@ COMMANDS = [
     "reproduce",
     "ladder",
     "report",
+    "watch",
     "explain",
     "bundle",
     "export",

@@ -118,6 +118,8 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> Person:
     with person.running(*serve) as process:
         ask(process, person.work / PICTURE)
     assert [path.parent.name for path in person.work.glob("corrected/*/*.png")] == ["red"]
+    with person.running(*convladder("watch", "c", "--port", "0")) as process:
+        httpx.get(f"http://127.0.0.1:{port_of(process)}/").raise_for_status()
     return person
 
 
@@ -139,11 +141,16 @@ def make_images(folder: Path) -> None:
     parquet.write_table(pa.Table.from_pylist(rows), folder / "parquet" / "train.parquet")
 
 
-def ask(process: subprocess.Popen[str], picture: Path) -> None:
-    """Have a server predict, and correct it, as soon as it says where it is."""
+def port_of(process: subprocess.Popen[str]) -> str:
+    """Return the port of a server, once it says it."""
     assert process.stdout is not None
     said = (re.search(r"on http://\S+:(\d+)", line) for line in process.stdout)
-    port = next(found[1] for found in said if found)
+    return next(found[1] for found in said if found)
+
+
+def ask(process: subprocess.Popen[str], picture: Path) -> None:
+    """Have a server predict, and correct it, as soon as it says where it is."""
+    port = port_of(process)
     for path in ("predict", "corrections?class=red"):
         answer = httpx.post(f"http://127.0.0.1:{port}/v1/{path}", content=picture.read_bytes())
         answer.raise_for_status()

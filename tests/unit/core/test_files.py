@@ -161,6 +161,93 @@ def test_a_folder_of_someone_else_is_not_replaced(tmp_path: Path) -> None:
     assert [file.name for file in (tmp_path / "made").iterdir()] == ["whole"]
 
 
+def make_whole(folder: Path) -> None:
+    with files.whole_folder(folder, "whole", keeps={"live.html"}) as made:
+        (made / "half").touch()
+        (made / "whole").touch()
+
+
+def show_page(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "live.html").write_text("page")
+    (folder / ".convladder-live.html.0123abcd.tmp").touch()  # one that is being written
+
+
+def test_a_page_that_waits_in_the_place_of_a_folder_is_in_it_then(tmp_path: Path) -> None:
+    show_page(tmp_path / "made")
+    make_whole(tmp_path / "made")
+    names = {path.name for path in (tmp_path / "made").iterdir()}
+    assert names == {"half", "whole", "live.html"}
+    assert (tmp_path / "made/live.html").read_text() == "page"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_page_and_a_file_of_someone_else_stay(tmp_path: Path) -> None:
+    show_page(tmp_path / "made")
+    (tmp_path / "made" / "notes.txt").touch()
+    with pytest.raises(OSError, match="made"):
+        make_whole(tmp_path / "made")
+    assert len(list((tmp_path / "made").iterdir())) == 3
+
+
+def test_a_page_in_a_folder_that_git_keeps_stays_with_it(tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    for name in (".gitkeep", "live.html"):
+        (tmp_path / "made" / name).touch()
+    make_whole(tmp_path / "made")
+    names = {path.name for path in (tmp_path / "made").iterdir()}
+    assert names == {"half", "whole", "live.html", ".gitkeep"}
+
+
+def test_a_page_that_is_open_elsewhere_holds_no_folder_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show_page(tmp_path / "made")
+    rename = Path.rename
+
+    def refuse(self: Path, target: Path) -> Path:
+        if self == tmp_path / "made":
+            raise PermissionError("another process uses it")  # as Windows says
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    make_whole(tmp_path / "made")
+    assert {"half", "whole", "live.html"} <= {path.name for path in (tmp_path / "made").iterdir()}
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_page_is_back_in_its_place_where_the_folder_cannot_be_put_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show_page(tmp_path / "made")
+    rename = Path.rename
+
+    def refuse(self: Path, target: Path) -> Path:
+        if target == tmp_path / "made" and (self / "whole").exists():
+            raise OSError("no space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(OSError, match="no space"):
+        make_whole(tmp_path / "made")
+    assert (tmp_path / "made/live.html").read_text() == "page"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_view_is_written_at_once_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.write_unsynced(tmp_path / "page", b"old")
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "_rename", lambda source, target: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            files.write_unsynced(tmp_path / "page", b"new")
+    assert (tmp_path / "page").read_bytes() == b"old"
+    with pytest.raises(FileNotFoundError):
+        files.write_unsynced(tmp_path / "away/page", b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["page"]
+
+
 def test_a_line_that_a_full_disk_takes_half_of_is_taken_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,6 +100,21 @@ def test_another_file_of_that_name_is_not_taken_for_ours(text: str, tmp_path: Pa
         outputs.check(tmp_path, "climb")
 
 
+OF_OURS = '<!doctype html><meta name="generator" content="convladder, format 1">'
+
+
+def test_a_page_of_what_trains_stands_in_no_way_of_its_training(tmp_path: Path) -> None:
+    (tmp_path / ".convladder-live.html.0123abcd.tmp").touch()
+    (tmp_path / "live.html").write_text(OF_OURS)
+    outputs.check_run(tmp_path)
+    outputs.check(tmp_path, "climb")
+    with pytest.raises(RunError, match=r"such as \.convladder-live|such as live\.html"):
+        outputs.check(tmp_path, None)  # an export or a comparison
+    (tmp_path / "live.html").write_text("<h1>Our year</h1>")
+    with pytest.raises(RunError, match=r"such as live\.html"):
+        outputs.check_run(tmp_path)
+
+
 def test_a_command_that_was_stopped_before_it_said_what_it_does_goes_on(tmp_path: Path) -> None:
     ladder = load_ladder("classic").to_json()
     (tmp_path / ".lock").touch()  # as older versions left it

@@ -24,12 +24,13 @@ ASSETS = {f"{name}.js": "text/javascript" for name in SCRIPTS} | {
 OPEN = ("/healthz", "/readyz", "/", *(f"/static/{name}" for name in ASSETS))  # without a token
 LARGEST_HEAD = 16 * 1024  # bytes of a request's headers
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
-HEADERS = (
-    (
-        b"content-security-policy",
-        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
-        b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
+Headers = tuple[tuple[bytes, bytes], ...]
+POLICY = (
+    b"content-security-policy",
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+)
+HEADERS: Headers = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
@@ -63,11 +64,11 @@ class Guard:
     """Answers 403 to a foreign host or origin, as of another page, and 401 without the token.
 
     Pages of the origins that are allowed get the headers of CORS with every answer, also with a
-    refusal.
+    refusal. policy : what a page may load, as a header.
     """
 
-    def __init__(self, app: ASGIApp, rules: Rules) -> None:
-        self._app, self._rules = app, rules
+    def __init__(self, app: ASGIApp, rules: Rules, policy: tuple[bytes, bytes] = POLICY) -> None:
+        self._app, self._rules, self._headers = app, rules, (policy, *HEADERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -75,7 +76,7 @@ class Guard:
             return
 
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        more = (*HEADERS, *self._of_origin(headers.get(b"origin")))
+        more = (*self._headers, *self._of_origin(headers.get(b"origin")))
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -91,7 +92,7 @@ class Guard:
         else:
             await _answer_refusal(*refusal)(scope, receive, send_with_headers)
 
-    def _of_origin(self, origin: str | None) -> tuple[tuple[bytes, bytes], ...]:
+    def _of_origin(self, origin: str | None) -> Headers:
         """Return the headers that let a page of an allowed origin read the answer."""
         if not self._rules.origins:
             return ()

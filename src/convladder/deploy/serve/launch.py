@@ -24,18 +24,37 @@ EXTRA = "serve"
 
 
 @dataclass(frozen=True)
-class ServeOptions:
-    """Where a bundle is served, and to whom.
-
-    hosts : names by which it may be asked, beside those of this machine. origins : of pages that
-    may ask. corrections : where corrected images are collected. run : the folder of the run, where
-    one is served. samples : the place of pictures to click; without it, those of the run.
-    show_samples : whether there are any. log : one line per request.
-    """
+class Place:
+    """Where something is served; `hosts` may ask for it, beside those of this machine."""
 
     host: str
     port: int
     hosts: tuple[str, ...]
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether it is served on all addresses of this machine."""
+        return self.host in EVERYWHERE
+
+    @property
+    def name(self) -> str:
+        """The host as it stands in an address."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    def url(self, port: int) -> str:
+        """Return its address for a browser on this machine."""
+        return f"http://{'127.0.0.1' if self.everywhere else self.name}:{port}"
+
+
+@dataclass(frozen=True)
+class ServeOptions(Place):
+    """Where a bundle is served, and to whom.
+
+    origins : of pages that may ask. corrections : where corrected images are collected. run : the
+    folder of the run, where one is served. samples : the place of pictures to click; without it,
+    those of the run. show_samples : whether there are any. log : one line per request.
+    """
+
     origins: tuple[str, ...]
     token_file: Path | None
     corrections: Path | None
@@ -48,16 +67,6 @@ class ServeOptions:
     def is_private(self) -> bool:
         """Whether nobody is let in from elsewhere: by address, by name, by page or by token."""
         return self.host in LOOPBACK and not (self.hosts or self.origins or self.token_file)
-
-    @property
-    def everywhere(self) -> bool:
-        """Whether it is served on all addresses of this machine."""
-        return self.host in EVERYWHERE
-
-    @property
-    def name(self) -> str:
-        """The host as it stands in an address."""
-        return f"[{self.host}]" if ":" in self.host else self.host
 
 
 def serve(predictor: Predictor, how: ServeOptions, say: Callable[[str], None]) -> None:
@@ -89,8 +98,7 @@ def serve(predictor: Predictor, how: ServeOptions, say: Callable[[str], None]) -
             )
 
     def tell_where() -> None:
-        own = "127.0.0.1" if how.everywhere else how.name
-        where = f"http://{own}:{opened.getsockname()[1]}"
+        where = how.url(opened.getsockname()[1])
         say(f"serving {predictor.bundle.path} on {where} (press Ctrl-C to stop)")
         for line in _on_others(how, rules):
             say(line)
@@ -126,13 +134,50 @@ def samples_of(
     return found
 
 
-def _rules_of(how: ServeOptions, token: str | None) -> Rules:
-    """Return who may ask. Raises ExperimentError."""
-    from convladder.deploy.serve.access import LOCAL, Rules, name_of
+def watch(
+    folder: Path, place: Place, waiting: Callable[[Path], bytes], say: Callable[[str], None]
+) -> None:
+    """Show what trains in a folder until a signal says otherwise; `say` is told where.
+
+    waiting : makes the page that is shown until something trains there.
+
+    Raises ExperimentError where the extra is missing, or the place is taken.
+    """
+    for module in ("fastapi", "uvicorn"):
+        extras.require(module, EXTRA)
+    from convladder.deploy.serve import server
+    from convladder.deploy.serve.access import Rules
+    from convladder.deploy.serve.watching import Watching, create_watching_app
+
+    watching = Watching(folder, waiting)
+    app = create_watching_app(watching, Rules(_names(place), place.everywhere))
+
+    def tell_where() -> None:
+        port = opened.getsockname()[1]
+        say(f"watching {folder} on {place.url(port)} (press Ctrl-C to stop)")
+        if place.host in LOOPBACK:
+            tunnel = f"ssh -L {port}:{place.name}:{port} HOST"
+            say(f"to see it on another machine, run there: {tunnel} (HOST is this machine)")
+        else:
+            say(f"warning: anyone who can reach {place.host} sees the pages")
+
+    with server.listening(place.host, place.port) as opened:
+        server.run(app, opened, watching.end, tell_where, log=False)
+
+
+def _names(how: Place) -> tuple[str, ...]:
+    """Return the names by which this server may be asked."""
+    from convladder.deploy.serve.access import LOCAL, name_of
 
     own = () if how.everywhere else (how.name,)
-    names = (*LOCAL, *map(name_of, (*own, *how.hosts)))
-    return Rules(names, how.everywhere, token, read_origins(how.origins))
+    return (*LOCAL, *map(name_of, (*own, *how.hosts)))
+
+
+def _rules_of(how: ServeOptions, token: str | None) -> Rules:
+    """Return who may ask. Raises ExperimentError."""
+    from convladder.deploy.serve.access import Rules
+
+    return Rules(_names(how), how.everywhere, token, read_origins(how.origins))
 
 
 def _on_others(how: ServeOptions, rules: Rules) -> Iterator[str]:
