@@ -51,7 +51,7 @@ def write_file(path: Path, template: str, **values: Any) -> Path:
     return path
 
 
-def render(environment: Environment, template: str, **values: Any) -> bytes:
+def render(environment: Environment, template: str, /, **values: Any) -> bytes:
     """Return the page of a template."""
     return environment.get_template(template).render(**values).encode("utf-8", errors="replace")
 

@@ -40,9 +40,9 @@ def of_claim(claim: Claim, standings: Mapping[str, GroupSummary], pace: Pace | N
 
 def taken_in(rung: Rung) -> str:
     """Say for which rungs, left out of a climb, a rung stands too."""
-    were = "was" if len(rung.takes_in) == 1 else "were"
+    own = "its own rung was" if len(rung.takes_in) == 1 else "their own rungs were"
     return (
-        f"{rung.name} brings {', '.join(rung.takes_in)} as well, which {were} left out. Its "
+        f"{rung.name} includes {', '.join(rung.takes_in)}, because {own} not climbed. Its "
         f"difference from {rung.parent} is the effect of all of them together."
     )
 

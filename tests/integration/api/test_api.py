@@ -401,7 +401,10 @@ def test_rungs_that_were_left_out_are_named_with_the_one_that_stands_for_them(
         for seed in range(2)
     }
     climb = cl.Climb(make_climb(tmp_path / "climb", right, ladder))
-    said = "more-conv-layers brings max-pooling, same-padding as well, which were left out"
+    said = (
+        "more-conv-layers includes max-pooling, same-padding, because their own rungs were not "
+        "climbed"
+    )
     assert said in climb.headline()
     assert said in climb.reading("more-conv-layers")
     assert "Two seeds say almost nothing" in climb.headline()

@@ -9,11 +9,15 @@ from convladder.results.answer.sentences import Sentence
 
 @dataclass(frozen=True)
 class Card:
-    """A few sentences under a heading, with a command that does what they speak of."""
+    """A few sentences under a heading, with a command that does what they speak of.
+
+    brings : what the command brings. note : in small print, what to know of the sentences.
+    """
 
     heading: str
     sentences: tuple[Sentence, ...]
     command: str | None = None
+    brings: str = ""
     note: str = ""
 
 

@@ -27,6 +27,7 @@ def of_climb(climb: SavedClimb) -> Card:
     compared = [claim for claim in claims if claim.difference.family_low is not None]
     if compared:
         sentences = (
+            *_of_best(climb, compared),
             largest(compared, "climbs"),
             *_missed(climb, compared),
             *_more(climb, compared),
@@ -35,6 +36,14 @@ def of_climb(climb: SavedClimb) -> Card:
     if len(climb.ladder.rungs) > 1:
         return Card(HEADING, ((f"No comparison can be made: {_lacking(climb)}.",),))
     return Card(HEADING, tuple(_of_one(climb)))
+
+
+def _of_best(climb: SavedClimb, claims: Sequence[Claim]) -> Iterator[Sentence]:
+    """Tell how the rung to use stands against the start, if that is not the largest difference."""
+    start = climb.ladder.rungs[0].name
+    own = [each for each in claims if (each.name, each.reference) == (climb.best, start)]
+    if own and own[0] is not _largest_of(claims):
+        yield _tell(own[0], "climbs")
 
 
 def of_run(run: SavedRun) -> Card:
@@ -81,8 +90,20 @@ def largest(claims: Sequence[Claim], of_what: str) -> Sentence:
 
     of_what : the claims are of, such as `climbs`.
     """
+    found = _largest_of(claims)
+    decided = found.difference.verdict in ("better", "worse")
+    first = f"The largest difference{' found' if decided else ''} is "
+    return _tell(found, of_what, first if len(claims) > 1 else "")
+
+
+def _largest_of(claims: Sequence[Claim]) -> Claim:
+    """Return the claim of the largest difference that is decided, or else of the largest."""
     decided = [each for each in claims if each.difference.verdict in ("better", "worse")]
-    found = max(decided or claims, key=lambda each: abs(each.difference.difference))
+    return max(decided or claims, key=lambda each: abs(each.difference.difference))
+
+
+def _tell(found: Claim, of_what: str, first: str = "") -> Sentence:
+    """Tell a difference with its interval and its verdict."""
     difference, metric = found.difference, found.metric
     size = Figure(
         f"{metric.write_difference(difference.difference)}{metric.unit}",
@@ -93,9 +114,8 @@ def largest(claims: Sequence[Claim], of_what: str) -> Sentence:
         f"The 95 % interval. All intervals of the page hold at once in 95 of 100 such {of_what}.",
     )
     verdict = verdicts.in_words(difference, metric)
-    largest_of = f"The largest difference{' found' if decided else ''} is "
     return (
-        f"{largest_of if len(claims) > 1 else ''}{found.name} against {found.reference}: ",
+        f"{first}{found.name} against {found.reference}: ",
         size,
         " (",
         bounds,
@@ -114,7 +134,7 @@ def _missed(climb: SavedClimb, claims: Sequence[Claim]) -> Iterator[Sentence]:
     yield (
         f"With {tested} and {standing.tested}, true differences under ",
         figure,
-        " are easily missed.",
+        " are easily missed" + (", by the pair." if " to " in figure.text else "."),
     )
 
 

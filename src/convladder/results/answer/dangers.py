@@ -25,7 +25,7 @@ MOST = 3  # dangers on a card
 FEW_IMAGES = 30  # of a class on test: of fewer, its accuracy is hardly known
 LARGE_DROP = 0.1  # of accuracy, under a corruption at its mean strength
 LEAST_MISTAKES = 2  # of a pair of classes: one alone is no pattern
-DESCRIBED = "This describes the test images. No test stands behind it."
+DESCRIBED = "These are counts on the test images. They are not checked for chance."
 
 
 @dataclass(frozen=True)
@@ -124,10 +124,13 @@ def _small_classes(suspect: Suspect) -> Iterator[Sentence]:
     own = small[name]
     images = plural(own.images, "test image")
     bounds = Figure(
-        f"{100 * own.low:.0f} to {percent(own.high)}",
+        f"{100 * own.low:.0f} to {100 * own.high:.0f} %",
         f"The 95 % interval of the share of {name} that it gets right.",
     )
-    others = f" {plural(len(small) - 1, 'other class')} have few, too." if len(small) > 1 else ""
+    others = ""
+    if len(small) > 1:
+        which = "All classes" if len(small) == len(found) else plural(len(small), "class")
+        others = f" {which} have fewer than {FEW_IMAGES}."
     yield (f"Class {name} has only {images}: its accuracy may be ", bounds, f".{others}")
 
 

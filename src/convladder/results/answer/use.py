@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from convladder.results.saved_climb import SavedClimb
     from convladder.results.saved_run import SavedRun
 
+AS_FILE = "As one file that predicts anywhere:"
 LEAST_LUCK = 0.0005  # less would be written as no points
 ALIKE = 1.25  # times as many parameters: less is not worth a word
 ON_VALIDATION = "The mean over its networks, on images that are neither trained nor tested on."
@@ -38,14 +39,14 @@ def of_climb(climb: SavedClimb) -> Card:
         *_bought_with(climb, name),
         *(_why(climb, standing) if len(climb.standings) > 1 else ()),
     )
-    return Card(f"Use {name}", sentences, next_steps.bundle(climb.shown).command)
+    return Card(f"Use {name}", sentences, next_steps.bundle(climb.shown).command, AS_FILE)
 
 
 def of_run(run: SavedRun) -> Card:
     """Say what a single network is good for."""
     found, metric = estimate_of(run), run.experiment.judged_by
     sentence = _how_good(found, metric, f"{found.images:,} test images")
-    return Card(f"Use {run.rung}", (sentence,), next_steps.bundle(run).command)
+    return Card(f"Use {run.rung}", (sentence,), next_steps.bundle(run).command, AS_FILE)
 
 
 def of_comparison(compared: RunComparison) -> Card:
@@ -60,7 +61,7 @@ def of_comparison(compared: RunComparison) -> Card:
         *_why_of_groups(compared, best),
         *_higher_on_test(compared.standings, best),
     )
-    return Card(f"Use: {best.name}", sentences, next_steps.bundle(run).command)
+    return Card(f"Use: {best.name}", sentences, next_steps.bundle(run).command, AS_FILE)
 
 
 def _why_of_groups(compared: RunComparison, best: GroupSummary) -> Iterator[Sentence]:
@@ -86,7 +87,8 @@ def _why(climb: SavedClimb, best: GroupSummary) -> Iterator[Sentence]:
     """Say why it is this rung and no other."""
     metric = best.metric
     chosen = Figure(metric.write(best.validation), ON_VALIDATION)
-    yield ("Chosen because it is best on validation (", chosen, _luck(climb), ").")
+    yield ("Chosen because it is best on validation (", chosen, ").")
+    yield from _luck(climb)
     yield from _higher_on_test(climb.standings, best)
     yield from _smaller(climb, best)
 
@@ -104,14 +106,17 @@ def _bought_with(climb: SavedClimb, name: str) -> Iterator[Sentence]:
     yield (f"Its {bought.title} is ", value_of_other, ", and its accuracy ", accuracy, ".")
 
 
-def _luck(climb: SavedClimb) -> str:
+def _luck(climb: SavedClimb) -> Iterator[Sentence]:
     """Say how much too good the best looks, since its own seeds have chosen it."""
     luck = None if climb.folds else climb.lineup.luck_of_choice()
     if luck is None or luck < LEAST_LUCK:
-        return ""
+        return
     metric = climb.lineup.metric
-    better = "lower" if metric.lower_is_better else "higher"
-    return f"; choosing makes its test figure about {metric.write_size(luck)} {better}"
+    too = "low" if metric.lower_is_better else "high"
+    size = Figure(
+        metric.write_size(luck), "Estimated by choosing with all seeds but one, for each in turn."
+    )
+    yield ("Its test figure is about ", size, f" too {too}: the same seeds have chosen it.")
 
 
 def _higher_on_test(
@@ -122,7 +127,11 @@ def _higher_on_test(
     top = max(standings.values(), key=lambda each: metric.as_score(each.estimate.mean))
     if metric.write(top.estimate.mean) != metric.write(best.estimate.mean):
         figure = value(top.estimate, metric, top.tested)
-        yield (f"{top.name} did better on test (", figure, "), but test images must not choose.")
+        yield (
+            f"{top.name} did better on test (",
+            figure,
+            "), but choosing by test images makes a figure look too good.",
+        )
 
 
 def _smaller(climb: SavedClimb, best: GroupSummary) -> Iterator[Sentence]:

@@ -146,7 +146,7 @@ def test_kept_leaks_come_first_and_three_dangers_are_told_at_most(tmp_path: Path
     card = answer.of_climb(SavedClimb(climb.folder)).watch_out
     assert said(card.sentences[:1]).startswith("Train and test overlap")
     assert len(card.sentences) == 3
-    assert card.note == "This describes the test images. No test stands behind it."
+    assert card.note == "These are counts on the test images. They are not checked for chance."
 
 
 def test_nothing_to_watch_out_for_is_said(tmp_path: Path) -> None:
