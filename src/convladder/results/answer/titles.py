@@ -62,7 +62,9 @@ def _nothing_decided(climb: SavedClimb) -> str:
     if verdicts == {"equal"}:
         margin = climb.lineup.metric.write_size(climb.lineup.margin or 0)
         return f"All techniques are equal within ±{margin} on these images"
-    return "No technique is shown to make a difference on these images"
+    names = {claim.name for claim in _claims(climb)}
+    who = f"{names.pop()} is not" if len(names) == 1 else "No technique is"
+    return f"{who} shown to make a difference on these images"
 
 
 def _earned(names: Sequence[str], asked: int) -> str:

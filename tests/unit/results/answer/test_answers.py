@@ -52,7 +52,7 @@ def said(sentences: tuple[answer.Sentence, ...]) -> str:
         ),
         (
             {"lenet5": 0.7, "max_pooling": 0.7},
-            "No technique is shown to make a difference on these images; take ",
+            "max-pooling is not shown to make a difference on these images; take ",
         ),
         (
             {"lenet5": 0.6, "max_pooling": 0.62, "same_padding": 0.64},
