@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ SIDE, TEXT = 26, 12  # of a cell and of a name, in units of the picture
 WIDTH_OF_LETTER = 0.58  # of a name's size
 LONGEST = 22  # letters of a name that is written along a column
 MOST_NAMED = 30  # classes whose names are written along the columns
+READABLE = 12  # classes whose names can be read on a phone
 MOST_COUNTED = 20  # classes of which each cell has its number
 DARK = 0.6  # share of a row from which a cell's number is written in the colour of the page
 
@@ -48,6 +50,11 @@ class ConfusionPicture:
     def numbered(self) -> bool:
         """Whether columns have numbers, which the names of the rows tell, instead of names."""
         return self.size > MOST_NAMED or self._longest > LONGEST
+
+    @property
+    def can_be_enlarged(self) -> bool:
+        """Whether it is so large that it is hard to read at the width of a screen."""
+        return self.size > READABLE
 
     @property
     def counted(self) -> bool:
@@ -96,7 +103,13 @@ class ConfusionPicture:
 
     @staticmethod
     def _room(names: Sequence[str]) -> int:
-        return round(2 * TEXT + WIDTH_OF_LETTER * TEXT * max(map(len, names)))
+        return round(2 * TEXT + WIDTH_OF_LETTER * TEXT * max(map(_letters, names)))
+
+
+def _letters(name: str) -> float:
+    """Return how wide a name is, in letters: those of East Asian scripts and capitals are wider."""
+    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in name)
+    return len(name) + wide + 0.25 * sum(letter.isupper() for letter in name)
 
 
 def picture_of(matrix: NDArray[np.int64], names: Sequence[str]) -> ConfusionPicture:

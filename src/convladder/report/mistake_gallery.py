@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from convladder.evaluation import label_errors, mistakes, predictions
-from convladder.report.samples import Sample, predicted_as, read_kept, read_samples
+from convladder.report.samples import Sample, read_kept, read_samples
 from convladder.results.saved_run import SavedRun
 from convladder.results.seed_runs import SeedRun, not_trained_on
 
@@ -81,12 +81,12 @@ def gather(pooled: SeedRun, run: SavedRun, seeds: Sequence[SeedRun]) -> MistakeG
 
 
 def _suspects(seeds: Sequence[SeedRun], own: dict[str, Sample]) -> list[Sample]:
-    """Return the disputed test images: as the shown network saw them, or else another did."""
+    """Return the disputed test images: as the shown network saw them, or else as another did."""
     table = not_trained_on(seeds)
     others = {each.path: each for seed in seeds for each in read_kept(seed).values()}
     test = predictions.part(table, "test").iloc[label_errors.suspected_rows(table, "test")]
     rows = test[test["path"].isin(others)].head(MOST_SUSPECTS).to_dict("records")
-    return [own.get(row["path"]) or predicted_as(others[row["path"]], row) for row in rows]
+    return [own.get(row["path"]) or others[row["path"]] for row in rows]
 
 
 def _with_classes(shown: Sequence[Shown]) -> MistakeGallery:

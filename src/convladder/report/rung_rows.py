@@ -28,7 +28,8 @@ class Axis:
         return 100 * min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
 
     def __str__(self) -> str:
-        digits = 0 if self.metric.is_share else 2
+        span = self.metric.per_unit * (self.high - self.low)
+        digits = max(0, 1 - math.floor(math.log10(span)))
         low, high = (f"{self.metric.per_unit * end:.{digits}f}" for end in (self.low, self.high))
         return f"{low} to {high}{' %' if self.metric.is_share else ''}"
 

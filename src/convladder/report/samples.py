@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -58,13 +58,6 @@ def read_kept(pooled: SeedRun) -> dict[int, Sample]:
         for start, run in zip(starts, pooled.runs, strict=False)
         for row, sample in _all_samples(run).items()
     }
-
-
-def predicted_as(sample: Sample, row: Mapping[Hashable, Any]) -> Sample:
-    """Return the image with what another row of predictions, such as of several networks, says."""
-    predicted = str(row["predicted"])
-    chance = float(row[predictions.PREFIX + predicted])
-    return replace(sample, predicted=predicted, probability=chance)
 
 
 def _all_samples(run: SavedRun) -> dict[int, Sample]:

@@ -82,6 +82,11 @@ def _change(change: Mapping[str, Any]) -> str:
     return ", ".join(f"{key} = {written(value)}" for key, value in change.items())
 
 
+def _capitalized(text: str) -> str:
+    """Raise the first letter, and leave the others: they may be of a class or of AUROC."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def _short_change(change: Mapping[str, Any]) -> str:
     return _change({key.rsplit(".", 1)[-1]: value for key, value in change.items()})
 
@@ -105,6 +110,7 @@ _FILTERS: dict[str, Callable[..., str]] = {
     "bytes": size,
     "percent": percent,
     "duration": duration,
+    "capitalized": _capitalized,
     "plural": plural,
     "p_value": _p_value,
     "quantity": quantity,

@@ -15,6 +15,7 @@ from convladder.results.next_steps import NextStep
 if TYPE_CHECKING:
     from convladder.data.quality.checks import DataCheck
 
+ALL_SPLITS = 3
 OF_CLIMBS = {"--set", "--allow-rejects"}  # options that `plan` does not take
 IN_MEMORY = "arrays"  # the kind of images that no command can name
 
@@ -24,7 +25,7 @@ def of_check(check: DataCheck, page: Path) -> list[NextStep]:
     images = _images(check)
     if images is None:
         return []
-    if any(finding.stops for finding in check.findings):
+    if _stops(check):
         again = commands.written("check", *images, "--html", page)
         return [NextStep(again, "checks again, once you have repaired what stops training")]
     options = _options(check)
@@ -35,6 +36,15 @@ def of_check(check: DataCheck, page: Path) -> list[NextStep]:
         plan = commands.written("plan", *images, *options)
         steps.append(NextStep(plan, "shows how small a difference they can show"))
     return steps
+
+
+def _stops(check: DataCheck) -> bool:
+    """Whether training would refuse the images, with whatever options."""
+    few = any(finding.code == "few-images" for finding in check.findings)
+    to_split = len(check.splits) < ALL_SPLITS
+    nothing_to_train_on = not {"", "train"} & {*check.splits}
+    refused = any(finding.stops for finding in check.findings)
+    return refused or nothing_to_train_on or (few and to_split)
 
 
 def _images(check: DataCheck) -> Sequence[str] | None:

@@ -9,7 +9,7 @@ from typing import Any
 PROGRAM = "convladder"
 # what a repeated command sets anew, each with its value
 PLACE, SEEDS = ("--out",), ("--seeds", "--time")
-ONCE = ("--fresh", "--json", "--quiet", "-q")  # flags that were meant for that one time
+ONCE = ("--fresh", "--json", "--quiet", "-q", "--open")  # flags that were meant for that one time
 
 
 def written(*words: object) -> str:

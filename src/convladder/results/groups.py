@@ -250,10 +250,11 @@ class GroupComparison(TestedGroups):
         )
 
     def _estimate(self, name: str) -> Estimate:
+        table = self.scores[name]  # says what is wrong with the metric, if it cannot be measured
         folds = None if self.folds is None else self.tested_in
         judging = Judging(self.metric, self.scale(self.metric), folds)
         wrong = self.if_wrong(name, self.metric)
-        return judging.estimate(self.scores[name], self._spreads.get(name), wrong)
+        return judging.estimate(table, self._spreads.get(name), wrong)
 
     def _next_network(self, name: str) -> Range | None:
         if self.folds is not None or name not in self._spreads:

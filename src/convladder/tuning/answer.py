@@ -147,12 +147,14 @@ def _setup(climb: SavedClimb, claim: Claim) -> Iterator[Sentence]:
         yield (f"With {tuned.tested}, it is easy to miss differences under ", figure, ".")
     parameters = _times(tuned.price.parameters, default.price.parameters, "parameters")
     flops = _times(tuned.price.flops, default.price.flops, "operations per image")
-    yield ("It has ", parameters, " the default's parameters and ", flops, " its FLOPs.")
+    yield ("It has ", parameters, " parameters and ", flops, " FLOPs as the default.")
 
 
 def _times(own: int, default: int, what: str) -> Figure:
     meaning = f"{own:,} {what}; the default has {default:,}."
-    return Figure("1 time" if own == default else f"{own / default:.2g} times", meaning)
+    times = own / default
+    told = f"{times:,.0f}" if times >= 100 else f"{times:.2g}"
+    return Figure("as many" if own == default else f"{told} times the", meaning)
 
 
 def _others(results: SearchResults) -> Iterator[Sentence]:

@@ -58,6 +58,7 @@ class LivePage:
     ) -> None:
         self._subject, self._place, self._climb = subject, place, climb
         self._path = subject.folder / folders.LIVE
+        self._made_folder = not subject.folder.exists()
         self._say, self._is_ours = say, not self._path.exists() or _is_page(self._path)
         self._lock = threading.Lock()
         self._course = Course(self._read_earlier)
@@ -108,7 +109,8 @@ class LivePage:
         self._writer.end()
         self._state, self._why = _ending(error)
         if self._is_all_there_is():
-            files.remove_any(self._subject.folder)
+            self._path.unlink(missing_ok=True)
+            self._remove_folder()
         elif self._writer.error is None:
             self._writer.write()
 
@@ -123,6 +125,12 @@ class LivePage:
             self._say(f"live page: {self._path}")
         else:
             self._say(f"warning: no live page, because {self._path} is not one of convladder's")
+
+    def _remove_folder(self) -> None:
+        """Remove the folder of a training that has nothing, if this page has made it."""
+        if self._made_folder:
+            with contextlib.suppress(OSError):  # a person has put something there, or stands in it
+                self._subject.folder.rmdir()
 
     def _is_all_there_is(self) -> bool:
         """Whether a training was ended before anything of it was saved."""

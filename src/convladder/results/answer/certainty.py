@@ -111,7 +111,8 @@ def _tell(found: Claim, of_what: str, first: str = "") -> Sentence:
     )
     bounds = Figure(
         metric.write_bounds(difference.family_low or 0.0, difference.family_high or 0.0),
-        f"The 95 % interval. All intervals of the page hold at once in 95 of 100 such {of_what}.",
+        "The 95 % interval. All such intervals of differences on clean images hold at once in 95 "
+        f"of 100 such {of_what}.",
     )
     verdict = verdicts.in_words(difference, metric)
     return (
@@ -134,7 +135,7 @@ def _missed(climb: SavedClimb, claims: Sequence[Claim]) -> Iterator[Sentence]:
     yield (
         f"With {tested} and {standing.tested}, true differences under ",
         figure,
-        " are easily missed" + (", by the pair." if " to " in figure.text else "."),
+        " are easily missed" + (", depending on the pair." if " to " in figure.text else "."),
     )
 
 
@@ -154,5 +155,8 @@ def _more(climb: SavedClimb, claims: Sequence[Claim]) -> Iterator[Sentence]:
     for claim in sorted(undecided, key=lambda each: each.difference.p_corrected or 1.0):
         if ways := advice.ways(claim.difference, climb.pace):
             who = f"{claim.name} and {claim.reference}"
-            yield (f"Whether {who} differ would be shown by {' or '.join(ways)}.",)
+            yield (
+                f"If the difference of {who} is as large as it looks, {' or '.join(ways)} would "
+                "show it 4 times out of 5.",
+            )
             return

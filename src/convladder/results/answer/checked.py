@@ -11,13 +11,13 @@ from convladder.data.quality.remarks import MOST_REJECTED
 from convladder.data.source import NAMED_SET
 from convladder.results.answer.cards import Card, FirstScreen
 from convladder.results.answer.sentences import Figure, Sentence
+from convladder.results.check_steps import ALL_SPLITS
 
 if TYPE_CHECKING:
     from convladder.data.quality.checks import DataCheck
     from convladder.data.quality.findings import Finding
 
 MOST_NAMED = 3  # problems that are named after the first
-ALL_SPLITS = 3
 
 
 def of_check(check: DataCheck) -> FirstScreen:
@@ -45,8 +45,8 @@ def _first(check: DataCheck) -> Card:
         files = Figure(
             f"{check.files['files']:,} files", "All files at the place that was checked."
         )
-        nothing = "broken files, copies, leaks or odd images."
-        return Card("Nothing to fix", (("Among ", files, f" there are no {nothing}"),))
+        nothing = "no broken files, copies, leaks or odd images were found."
+        return Card("Nothing to fix", (("Among ", files, f" {nothing}"),))
     first, *others = check.findings
     sentences = [_example(first), (first.advice,)]
     if others:
@@ -103,7 +103,7 @@ def _refusals(check: DataCheck) -> Iterator[Sentence]:
         unless = "unless you add --allow-rejects"
         yield (f"Training refuses more than {share} unreadable files, {unless}.",)
     if "few-images" in codes and len(check.splits) < ALL_SPLITS:
-        yield ("Training refuses classes too small to split, unless you add --min-images 3.",)
+        yield ("Training refuses classes too small to split: leave them out with --classes.",)
 
 
 def _images(check: DataCheck) -> Card:

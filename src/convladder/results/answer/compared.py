@@ -129,7 +129,10 @@ def _more(claims: Sequence[Claim]) -> Iterator[Sentence]:
     undecided = [each for each in claims if each.difference.verdict == "undecided"]
     for claim in sorted(undecided, key=lambda each: each.difference.p_corrected or 1.0):
         if ways := advice.ways(claim.difference):
-            yield (f"{claim.name} would be decided by {' or '.join(ways)}.",)
+            yield (
+                f"If {claim.name} differs as much as it looks, {' or '.join(ways)} would show it 4 "
+                "times out of 5.",
+            )
             return
 
 

@@ -1,4 +1,4 @@
-"""What to watch out for: the worst three of what pictures of a network's mistakes would show.
+"""What to watch out for: three sentences at most of what a network's mistakes would show.
 
 No test stands behind these. They describe the test images that there were.
 """
@@ -25,7 +25,7 @@ MOST = 3  # dangers on a card
 FEW_IMAGES = 30  # of a class on test: of fewer, its accuracy is hardly known
 LARGE_DROP = 0.1  # of accuracy, under a corruption at its mean strength
 LEAST_MISTAKES = 2  # of a pair of classes: one alone is no pattern
-DESCRIBED = "These are counts on the test images. They are not checked for chance."
+DESCRIBED = "This describes the test images. It is not checked for chance."
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _worst_corruption(suspect: Suspect) -> Iterator[Sentence]:
     if best is not None and better[best] > _mean(own, name):
         told = (f" ({best}: ", Figure(percent(better[best]), meaning), ")")
     yield (
-        f"On {where(name)} it falls to ",
+        f"On {where(name)} its accuracy falls to ",
         Figure(percent(_mean(own, name)), meaning),
         *told,
         ".",

@@ -37,9 +37,11 @@ def value(found: Estimate, metric: Metric, tested: str) -> Figure:
     )
 
 
-def interval(found: Estimate, metric: Metric) -> Figure:
+def interval(found: Estimate, metric: Metric, *, in_folds: bool = False) -> Figure:
     """Return the interval of a metric on test."""
     covers = "seeds and test images" if found.covers_seeds else "test images only"
+    if in_folds:
+        covers = "training images, initial weights and test images"
     return Figure(
         f"95 % interval {metric.write_range(found.low, found.high).removesuffix(' %')}",
         f"The true {metric.title} is in such an interval 95 times out of 100. It covers the choice "

@@ -24,9 +24,22 @@ def of_climb(climb: SavedClimb) -> str:
     if len(climb.ladder.rungs) == 1:
         name = climb.ladder.rungs[0].name
         return of_value(name, climb.standings[name].estimate, climb.lineup.metric)
-    found = _found(climb)
-    take = f"; take {climb.best}" if climb.best and _claims(climb) else ""
-    return f"{found}{take}."
+    return f"{_found(climb)}{_take(climb)}."
+
+
+def _take(climb: SavedClimb) -> str:
+    """Say which rung to take, unless nothing is compared, or another is shown to be better."""
+    verdicts = {claim.difference.verdict for claim in _claims(climb)}
+    if climb.best is None or verdicts <= {"no comparison"}:
+        return ""
+    worse_than = [
+        claim.reference
+        for claim in _claims(climb)
+        if claim.name == climb.best and claim.difference.verdict == "worse"
+    ]
+    if worse_than:
+        return f"; {climb.best} is best on validation, but worse than {worse_than[0]} on test"
+    return f"; take {climb.best}"
 
 
 def of_run(run: SavedRun) -> str:
@@ -49,9 +62,11 @@ def _found(climb: SavedClimb) -> str:
         return _earned(better, len(climb.steps)) + _others(steps)
     if better := _named(starts, "better"):
         beat = f"{_all_or(better, len(starts))} better than {climb.ladder.rungs[0].name}"
-        return f"No single step is shown to help, but {beat}" if steps else beat
-    if _named(steps or starts, "worse"):
-        return f"No technique is shown to help{_others(steps or starts)}"
+        worse = _others([claim for claim in steps if claim.difference.verdict == "worse"])
+        return f"No single step is shown to help, but {beat}{worse}" if steps else beat
+    for claims in (steps, starts):
+        if _named(claims, "worse"):
+            return f"No technique is shown to help{_others(claims)}"
     return _nothing_decided(climb)
 
 
@@ -91,7 +106,7 @@ def _others(claims: Sequence[Claim]) -> str:
 
 
 def _few(names: Sequence[str]) -> str:
-    return _and(names) if len(names) <= MOST_NAMED else f"{len(names)} others"
+    return _and(names) if len(names) <= MOST_NAMED else f"{len(names)} techniques"
 
 
 def _be(names: Sequence[str]) -> str:
@@ -121,4 +136,4 @@ def _and(names: Sequence[str]) -> str:
 
 
 def _article(noun: str) -> str:
-    return "an" if noun[0].lower() in "aeiou" else "a"
+    return "an" if noun[0].lower() in "aeiou" or noun.startswith("F1") else "a"

@@ -35,7 +35,7 @@ def of_climb(climb: SavedClimb) -> Card:
         )
     standing = climb.standings[name]
     sentences = (
-        _how_good(standing.estimate, standing.metric, standing.tested),
+        _how_good(standing.estimate, standing.metric, standing.tested, in_folds=bool(climb.folds)),
         *_bought_with(climb, name),
         *(_why(climb, standing) if len(climb.standings) > 1 else ()),
     )
@@ -57,7 +57,7 @@ def of_comparison(compared: RunComparison) -> Card:
         key=lambda each: best.metric.as_score(each.measure(best.metric, "validation")),
     )
     sentences = (
-        _how_good(best.estimate, best.metric, best.tested),
+        _how_good(best.estimate, best.metric, best.tested, in_folds=bool(best.folds)),
         *_why_of_groups(compared, best),
         *_higher_on_test(compared.standings, best),
     )
@@ -75,19 +75,21 @@ def _why_of_groups(compared: RunComparison, best: GroupSummary) -> Iterator[Sent
         yield (f"{top.name} is best on validation (", figure, "), but shown to be worse on test.")
 
 
-def _how_good(found: Estimate, metric: Metric, tested: str) -> Sentence:
+def _how_good(found: Estimate, metric: Metric, tested: str, *, in_folds: bool = False) -> Sentence:
     if metric == ACCURACY:
         told: Sentence = (value(found, metric, tested), f" of {tested} right")
     else:
         told = (f"{metric.title[0].upper()}{metric.title[1:]} ", value(found, metric, tested))
-    return (*told, " (", interval(found, metric), ").")
+    return (*told, " (", interval(found, metric, in_folds=in_folds), ").")
 
 
 def _why(climb: SavedClimb, best: GroupSummary) -> Iterator[Sentence]:
     """Say why it is this rung and no other."""
     metric = best.metric
     chosen = Figure(metric.write(best.validation), ON_VALIDATION)
-    yield ("Chosen because it is best on validation (", chosen, ").")
+    single = any(len(each.runs) == 1 for each in climb.standings.values())
+    of_these = ", of the rungs with two networks or more" if single else ""
+    yield ("Chosen because it is best on validation (", chosen, f"){of_these}.")
     yield from _luck(climb)
     yield from _higher_on_test(climb.standings, best)
     yield from _smaller(climb, best)
@@ -116,7 +118,7 @@ def _luck(climb: SavedClimb) -> Iterator[Sentence]:
     size = Figure(
         metric.write_size(luck), "Estimated by choosing with all seeds but one, for each in turn."
     )
-    yield ("Its test figure is about ", size, f" too {too}: the same seeds have chosen it.")
+    yield ("Its test figure may be about ", size, f" too {too}: the same seeds have chosen it.")
 
 
 def _higher_on_test(
@@ -138,7 +140,10 @@ def _smaller(climb: SavedClimb, best: GroupSummary) -> Iterator[Sentence]:
     """Name the start, where the best is larger and not shown to be better."""
     start = climb.ladder.rungs[0].name
     verdicts = {claim.name: claim.difference.verdict for claim in climb.against_start}
-    if start not in climb.standings or verdicts.get(best.name, "better") == "better":
+    verdict = verdicts.get(best.name, "better")
+    if verdict == "worse":
+        yield (f"It is shown to be worse than {start} on test.",)
+    if start not in climb.standings or verdict in ("better", "worse"):
         return
     times = best.price.parameters / climb.standings[start].price.parameters
     if times > ALIKE:

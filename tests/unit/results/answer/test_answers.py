@@ -133,7 +133,7 @@ def test_the_corruption_that_costs_most_is_told_beside_a_rung_that_bears_it(tmp_
     best = changed.best
     assert best is not None
     told = said(answer.of_climb(changed).watch_out.sentences)
-    expected = "On low-contrast images it falls to 0.0 % (max-pooling: 100.0 %)."
+    expected = "On low-contrast images its accuracy falls to 0.0 % (max-pooling: 100.0 %)."
     assert (expected in told) == (best == "lenet5")
     assert best == "lenet5"
 
@@ -146,7 +146,7 @@ def test_kept_leaks_come_first_and_three_dangers_are_told_at_most(tmp_path: Path
     card = answer.of_climb(SavedClimb(climb.folder)).watch_out
     assert said(card.sentences[:1]).startswith("Train and test overlap")
     assert len(card.sentences) == 3
-    assert card.note == "These are counts on the test images. They are not checked for chance."
+    assert card.note == "This describes the test images. It is not checked for chance."
 
 
 def test_nothing_to_watch_out_for_is_said(tmp_path: Path) -> None:
