@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from convladder.data.quality.findings import Finding
 
 MOST_NAMED = 3  # problems that are named after the first
-ALL_SPLITS = 3
 
 
 def of_check(check: DataCheck) -> FirstScreen:
@@ -92,9 +91,8 @@ def _refusals(check: DataCheck) -> Iterator[Sentence]:
     codes = {finding.code for finding in check.findings}
     if not {"", "train"} & {*check.splits}:
         yield ("There are no images to train on: all are for validation or test.",)
-    for finding in check.findings:
-        if finding.stops:
-            yield (f"Training refuses {finding.title}.",)
+    for finding in check.blocking:
+        yield (f"Training refuses {finding.title}.",)
     if codes & LEAKS and check.bank.kind != NAMED_SET:
         yield ("Training refuses splits that share images, unless you add --on-leak drop.",)
     rejected, accepted = check.files["rejected"], check.files["accepted"]
@@ -102,8 +100,6 @@ def _refusals(check: DataCheck) -> Iterator[Sentence]:
         share = percent(MOST_REJECTED).replace(".0", "")
         unless = "unless you add --allow-rejects"
         yield (f"Training refuses more than {share} unreadable files, {unless}.",)
-    if "few-images" in codes and len(check.splits) < ALL_SPLITS:
-        yield ("Training refuses classes too small to split, unless you add --min-images 3.",)
 
 
 def _images(check: DataCheck) -> Card:
