@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from convladder.cli.explanation_output import Wanted
     from convladder.results.saved_run import SavedRun
 
-LEAKS = {"copies-across-splits", "groups-across-splits"}
 NEW_IMAGES = "path/to/new/images"  # which only the reader knows
 TOKEN = re.compile(r"(?:'[^']*'|[^\s'])+")  # of a command: a word, which may be quoted
 
@@ -44,38 +43,16 @@ def show(steps: Sequence[NextStep]) -> None:
 
 def of_check(checked: Check, page: Path | None) -> list[NextStep]:
     """Return what to do with images: look at what was found, repair it, or climb."""
-    typed = _typed("check")
-    if typed is None:
+    from convladder.results import check_steps
+
+    images = check_steps.images_of(checked)
+    if images is None:
         return []
-    images = commands.without(typed, ("--html",), ONCE)
     pictures = NextStep(
         written("check", *images, "--html", "check.html"), "shows as pictures what was found"
     )
     looked = [] if page or not checked.findings else [pictures]
-    return [*looked, *_once_looked_at(checked, images)]
-
-
-def _once_looked_at(checked: Check, images: Sequence[str]) -> list[NextStep]:
-    """Return what to do with images whose faults are known."""
-    blocking = [each for each in checked.findings if _blocks(each.code, checked) or each.stops]
-    if blocking:
-        why = f"once this is repaired: {blocking[0].advice}"
-        return [NextStep(written("check", *images), why)]
-    if LEAKS & {each.code for each in checked.findings}:
-        why = "trains without the images that cross the splits"
-        return [NextStep(written("climb", *images, "--on-leak", "drop"), why)]
-    return [
-        NextStep(written("climb", *images), "shows which techniques pay on these images"),
-        NextStep(
-            written("plan", *commands.without(images, ("--set",))),
-            "shows how small a difference they can show",
-        ),
-    ]
-
-
-def _blocks(code: str, checked: Check) -> bool:
-    """Whether training refuses such images, because it has to split them itself."""
-    return code == "few-images" and checked.splits == [""]
+    return [*looked, *check_steps.of_check(checked, page)]
 
 
 def of_plan(planned: Planning) -> list[NextStep]:

@@ -15,40 +15,45 @@ from convladder.results.next_steps import NextStep
 if TYPE_CHECKING:
     from convladder.data.quality.checks import DataCheck
 
-ALL_SPLITS = 3
-OF_CLIMBS = {"--set", "--allow-rejects"}  # options that `plan` does not take
 IN_MEMORY = "arrays"  # the kind of images that no command can name
 
 
-def of_check(check: DataCheck, page: Path) -> list[NextStep]:
+def of_check(check: DataCheck, page: Path | None) -> list[NextStep]:
     """Return what to do with images: repair and check again, or climb. page : of this check."""
-    images = _images(check)
+    images = images_of(check)
     if images is None:
         return []
-    if _stops(check):
-        again = commands.written("check", *images, "--html", page)
-        return [NextStep(again, "checks again, once you have repaired what stops training")]
-    options = _options(check)
-    which = "without the unfit images" if options else "on these images"
-    climb = commands.written("climb", *images, *options)
-    steps = [NextStep(climb, f"shows which techniques pay {which}")]
-    if not OF_CLIMBS & {word.partition("=")[0] for word in (*images, *options)}:
-        plan = commands.written("plan", *images, *options)
-        steps.append(NextStep(plan, "shows how small a difference they can show"))
-    return steps
+    if check.blocking:
+        return [_check_again(images, check.blocking[0].advice, page)]
+    if options := _options(check):
+        without = commands.written("climb", *images, *options)
+        return [NextStep(without, "trains without the images that training refuses")]
+    climb = commands.written("climb", *images)
+    return [NextStep(climb, "shows which techniques pay on these images"), *_plan(images)]
 
 
-def _stops(check: DataCheck) -> bool:
-    """Whether training would refuse the images, with whatever options."""
-    few = any(finding.code == "few-images" for finding in check.findings)
-    to_split = len(check.splits) < ALL_SPLITS
-    nothing_to_train_on = not {"", "train"} & {*check.splits}
-    refused = any(finding.stops for finding in check.findings)
-    return refused or nothing_to_train_on or (few and to_split)
+def _check_again(images: Sequence[str], advice: str, page: Path | None) -> NextStep:
+    """Return the same check; where there is no page that has the advice, with that."""
+    if page is None:
+        return NextStep(commands.written("check", *images), f"once this is repaired: {advice}")
+    again = commands.written("check", *images, "--html", page)
+    return NextStep(again, "checks again, once that is repaired")
 
 
-def _images(check: DataCheck) -> Sequence[str] | None:
-    """Return how a command names the images, as they were named to this one if it was a check."""
+def _plan(images: Sequence[str]) -> list[NextStep]:
+    """Return the plan of a climb, which takes no other settings."""
+    if any(word.partition("=")[0] == "--set" for word in images):
+        return []
+    return [
+        NextStep(commands.written("plan", *images), "shows how small a difference they can show")
+    ]
+
+
+def images_of(check: DataCheck) -> Sequence[str] | None:
+    """Return how a command names the images; None where no command can.
+
+    As they were named to this one, if it was a check.
+    """
     typed = commands.recorded({"command": provenance.command()}, "check")
     if typed:
         return commands.without(typed[1:], ("--html",), commands.ONCE)

@@ -64,7 +64,7 @@ def test_the_worst_problem_comes_first(split: Path, tmp_path: Path) -> None:
     assert train.heading == "Can you train? Not yet"
     assert "--on-leak drop" in plain(*train.sentences)
     assert "--allow-rejects" in plain(*train.sentences)
-    climb, _ = check_steps.of_check(checked, tmp_path / "check.html")
+    (climb,) = check_steps.of_check(checked, tmp_path / "check.html")
     assert climb.command == f"convladder climb {split} --on-leak drop --allow-rejects"
 
 

@@ -92,6 +92,15 @@ class DataCheck:
             (finding for finding in found if finding.rows), key=lambda finding: not finding.stops
         )
 
+    @property
+    def blocking(self) -> list[Finding]:
+        """What training refuses whatever the options: also classes that are too small to split."""
+        return [
+            each
+            for each in self.findings
+            if each.stops or (each.code == "few-images" and self.splits == [""])
+        ]
+
     def as_json(self) -> dict[str, Any]:
         """Return all of it in plain values.
 

@@ -11,7 +11,6 @@ from convladder.data.quality.remarks import MOST_REJECTED
 from convladder.data.source import NAMED_SET
 from convladder.results.answer.cards import Card, FirstScreen
 from convladder.results.answer.sentences import Figure, Sentence
-from convladder.results.check_steps import ALL_SPLITS
 
 if TYPE_CHECKING:
     from convladder.data.quality.checks import DataCheck
@@ -92,9 +91,8 @@ def _refusals(check: DataCheck) -> Iterator[Sentence]:
     codes = {finding.code for finding in check.findings}
     if not {"", "train"} & {*check.splits}:
         yield ("There are no images to train on: all are for validation or test.",)
-    for finding in check.findings:
-        if finding.stops:
-            yield (f"Training refuses {finding.title}.",)
+    for finding in check.blocking:
+        yield (f"Training refuses {finding.title}.",)
     if codes & LEAKS and check.bank.kind != NAMED_SET:
         yield ("Training refuses splits that share images, unless you add --on-leak drop.",)
     rejected, accepted = check.files["rejected"], check.files["accepted"]
@@ -102,8 +100,6 @@ def _refusals(check: DataCheck) -> Iterator[Sentence]:
         share = percent(MOST_REJECTED).replace(".0", "")
         unless = "unless you add --allow-rejects"
         yield (f"Training refuses more than {share} unreadable files, {unless}.",)
-    if "few-images" in codes and len(check.splits) < ALL_SPLITS:
-        yield ("Training refuses classes too small to split: leave them out with --classes.",)
 
 
 def _images(check: DataCheck) -> Card:

@@ -121,7 +121,8 @@ def _missed(compared: RunComparison, claims: Sequence[Claim]) -> Iterator[Senten
         metric, tested = compared.lineup.metric, compared.standings[compared.reference].tested
         sizes_told = certainty.write_sizes(metric, min(sizes), min(max(sizes), metric.largest))
         figure = Figure(sizes_told, certainty.MISSED)
-        yield (f"With these seeds and {tested}, it is easy to miss differences under ", figure, ".")
+        setup = f"{compared.lineup.folds} folds" if compared.lineup.folds else "these seeds"
+        yield (f"With {setup} and {tested}, it is easy to miss differences under ", figure, ".")
 
 
 def _more(claims: Sequence[Claim]) -> Iterator[Sentence]:
