@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 DOCS = Path(__file__).parent
-WIDTH, HEIGHT = 1180, 840  # pixels of the first screen
+WIDTH, HEIGHT = 1180, 930  # pixels of the first screen
 
 
 def main(arguments: list[str]) -> None:
