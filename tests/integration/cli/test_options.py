@@ -120,5 +120,5 @@ def test_training_with_folds_is_a_climb_of_one_rung(
     runs = sorted(path.name for path in (tmp_path / "out/trials/lenet5").glob("fold-*"))
     assert runs == ["fold-0-seed-0", "fold-1-seed-0", "fold-2-seed-0"]
     page = (tmp_path / "out/report.html").read_text()
-    assert "every image tested once, in 3 folds" in page
+    assert "Every image was tested once, in 3 folds." in page
     assert "Nadeau and Bengio 2003" in page
