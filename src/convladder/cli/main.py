@@ -95,11 +95,6 @@ _add(
 )
 _add(
     "Understand",
-    watching.watch,
-    "convladder watch climbs/2026-01-31-120000-cats",
-)
-_add(
-    "Understand",
     results.compare,
     "convladder compare runs/FIRST runs/SECOND",
     "convladder compare climbs/NAME/trials/lenet5 climbs/NAME/trials/batch-norm",
@@ -156,6 +151,7 @@ _add(
 )
 _add("Keep", train.reproduce, "convladder reproduce runs/2026-01-31-120000-cats")
 _add("Keep", data.cache, "convladder cache", "convladder cache --clear")
+_add("Keep", watching.watch, "convladder watch climbs/2026-01-31-120000-cats")
 
 
 @app.callback(invoke_without_command=True)

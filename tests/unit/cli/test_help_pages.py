@@ -52,6 +52,7 @@ def test_the_groups_hold_what_a_person_looks_for_there() -> None:
         for group in panels.GROUPS
     }
     assert found["Start"] == ["check", "climb", "train"]
+    assert found["Keep"] == ["reproduce", "cache", "watch"]
     assert found["Use"] == ["bundle", "predict", "serve", "export"]
     assert {name for names in found.values() for name in names} == set(COMMANDS)
 
