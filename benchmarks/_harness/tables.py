@@ -75,10 +75,10 @@ def of_modern(folder: Path) -> str:
     )
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for each in [*told["rungs"], *told["notebook"]]:
-        claim, gained = each["difference"], each["gained"]
+        claim, gained = each["difference"], each.get("gained")  # older results have none
         cells = (
             each["rung"] if each in told["rungs"] else "**the notebook's last network**",
-            str(each["seeds"]),
+            str(each.get("seeds", told.get("seeds"))),
             _accuracy(each),
             each["parent"] or "",
             *((_interval(claim), _verdict(claim)) if claim else ("", "")),
