@@ -22,11 +22,17 @@ DECISIVE = ("convladder", "keras", "numpy")  # those that results depend on, and
 
 def command() -> str:
     """Return the command that this process was started with, or that it was a notebook."""
-    if "ipykernel" in sys.modules:
+    if _is_notebook():
         return "(in a notebook)"
     program = Path(sys.argv[0])
     name = program.parent.name if program.name == "__main__.py" else program.name
     return shlex.join([name, *sys.argv[1:]])
+
+
+def _is_notebook() -> bool:
+    """Whether a kernel of Jupyter runs this process; its packages may be imported elsewhere too."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
 def environment(command: str) -> dict[str, Any]:

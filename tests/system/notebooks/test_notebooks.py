@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import runpy
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import nbformat
 import pytest
 
 import kept_workers
+from convladder.results import provenance
 
 NOTEBOOKS = Path(__file__).parents[3] / "notebooks"
 TOOL = runpy.run_path(str(NOTEBOOKS / "run.py"))
@@ -66,6 +68,18 @@ def test_the_notebook_runs(name: str, tmp_path: Path, monkeypatch: pytest.Monkey
     notebook = TOOL["read"](NOTEBOOKS / f"{name}.py", SMALL[name])
     notebook.cells.insert(0, nbformat.v4.new_code_cell(FIRST))
     assert "report.html" in output_of(TOOL["run"](notebook, tmp_path))
+
+
+def test_a_result_says_that_a_notebook_made_it_and_not_one_that_starts_kernels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = "from convladder.results import provenance; print(provenance.command())"
+    cells = [nbformat.v4.new_code_cell(asked)]
+    ran = TOOL["run"](nbformat.v4.new_notebook(cells=cells), tmp_path)
+    assert output_of(ran).strip() == "(in a notebook)"
+    assert "ipykernel" in sys.modules  # as in every program that starts kernels
+    monkeypatch.setattr(sys, "argv", ["mine.py", "--fast"])
+    assert provenance.command() == "mine.py --fast"
 
 
 def test_each_step_is_read_from_its_interval() -> None:
