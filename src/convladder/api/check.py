@@ -87,6 +87,18 @@ class Check(checks.DataCheck):
 
         return check_page.write_check(self, Path(path))
 
+    def headline(self) -> str:
+        """Say in a few sentences what was found, whether one can train, and what images there are.
+
+        Returns
+        -------
+        str
+            The sentences.
+        """
+        from convladder.results.answer import checked
+
+        return checked.of_check(self).said()
+
     def __repr__(self) -> str:
         return f"<Check: {self.headline()}>"
 

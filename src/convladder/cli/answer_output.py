@@ -13,10 +13,7 @@ if TYPE_CHECKING:
 
 def show(answer: Answer, notes: Iterable[str] = ()) -> None:
     """Print an answer, then what a reader should know besides."""
-    from convladder.results.answer import plain
-
     output.print(f"\n{answer.title}", style="bold", soft_wrap=True, markup=False)
-    cards = [f"{card.heading.rstrip('?')}: {plain(*card.sentences)}" for card in answer.cards]
-    for line in (*cards, *notes):
+    for line in (*(card.said() for card in answer.cards), *notes):
         output.print(f"- {line}", soft_wrap=True, markup=False)
     output.print()

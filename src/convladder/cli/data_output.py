@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from convladder.cli import next_steps
+from convladder.cli import answer_output, next_steps
 from convladder.cli.output import new_table, output, print_json, print_report_path
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ def check(checked: Check, page: Path | None, *, json_wanted: bool) -> None:
     if json_wanted:
         print_json(checked.as_json() | {"report": str(page) if page else None})
         return
+    from convladder.results.answer.checked import of_check  # with NumPy, as below
+
     output.print(_counts(checked))
     for line in (*_properties(checked), *_ignored(checked), *checked.notes, checked.groups):
         if line:
@@ -33,8 +35,7 @@ def check(checked: Check, page: Path | None, *, json_wanted: bool) -> None:
     if checked.findings:
         output.print("", _findings(checked.findings), "", sep="\n")
     of_links = [finding.advice for finding in checked.findings if finding.code == "links"]
-    for line in (*of_links, checked.headline()):
-        output.print(line, soft_wrap=True, markup=False)
+    answer_output.show(of_check(checked), of_links)
     if page:
         print_report_path(page)
     elif checked.findings:

@@ -92,7 +92,9 @@ def tuning(tuned: Tuning, page: Path, *, json_wanted: bool) -> None:
             _standings(tuned.climb.standings, tuned.climb.against_parent, "", "vs. default")
         )
         output.print(_units(tuned.metric), style="dim")
-    output.print(tuned.headline(), soft_wrap=True, markup=False)
+    from convladder.tuning.answer import of_search  # with pandas, as above
+
+    answer_output.show(of_search(tuned), (tuned.count_states(),))
     if tuned.tuned_run:
         output.print(
             f"a network with the settings found: {tuned.tuned_run}", soft_wrap=True, markup=False
@@ -117,9 +119,9 @@ def comparison(compared: Comparison, page: Path, *, json_wanted: bool) -> None:
         return
     output.print(_standings(compared.standings, compared.claims, "name", "vs. first"))
     output.print(_units(compared.lineup.metric), style="dim")
-    for note in compared.notes:
-        output.print(note, soft_wrap=True, markup=False)
-    output.print(compared.headline(), soft_wrap=True, markup=False)
+    from convladder.results import answer  # with pandas, as above
+
+    answer_output.show(answer.of_comparison(compared), compared.notes)
     print_report_path(page)
     next_steps.show(steps.of_comparison(compared))
 

@@ -71,8 +71,21 @@ def either(names: Iterable[str]) -> str:
     >>> either(["onnx", "litert", "keras"]), either(["onnx"])
     ('onnx, litert or keras', 'onnx')
     """
+    return _joined(names, "or")
+
+
+def every(names: Iterable[str]) -> str:
+    """Write names of which all are meant.
+
+    >>> every(["cat", "dog", "fox"]), every(["cat"])
+    ('cat, dog and fox', 'cat')
+    """
+    return _joined(names, "and")
+
+
+def _joined(names: Iterable[str], word: str) -> str:
     *others, last = names
-    return f"{', '.join(others)} or {last}" if others else last
+    return f"{', '.join(others)} {word} {last}" if others else last
 
 
 def listed(names: Iterable[str]) -> str:

@@ -140,12 +140,8 @@ def write_comparison(comparison: RunComparison, folder: Path) -> Path:
 
 def _bearing_of_groups(comparison: RunComparison, pictures: Pictures) -> Markup | None:
     """Draw how the group to use, or the first other, bears corruption beside the reference."""
-    lineup, reference = comparison.lineup, comparison.reference
-    found = {
-        name: own
-        for name, own in lineup.robustness.items()
-        if reference in lineup.robustness and lineup.asked_alike(name, reference)
-    }
+    reference = comparison.reference
+    found = comparison.lineup.asked_as(reference)
     others = [name for name in found if name != reference]
     if not others:
         return None
@@ -175,12 +171,10 @@ def _histories(metric: Metric) -> list[tuple[str, str]]:
 
 def _bearing(results: SavedClimb, pictures: Pictures) -> Markup | None:
     """Draw how the rungs bear corruption, those that were asked as the one that is shown."""
-    shown, found = results.shown.rung, results.lineup.robustness
-    if shown not in found:
+    shown = results.shown.rung
+    alike = results.lineup.asked_as(shown)
+    if not alike:
         return None
-    alike = {
-        name: own for name, own in found.items() if results.lineup.asked_alike(name, shown)
-    } | {shown: found[shown]}
     drawn = robustness_plots.draw_rungs(alike, shown, results.ladder.rungs[0].name)
     return pictures.add_grid("robustness", drawn, DEGRADED)
 

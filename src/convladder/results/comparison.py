@@ -11,15 +11,13 @@ import pandas as pd
 from convladder.core.errors import RunError
 from convladder.core.experiment import Experiment, difference
 from convladder.core.metrics import metric_named
-from convladder.results import folders, provenance
+from convladder.results import answer, folders, headline, provenance
 from convladder.results.group_summary import Claim
 from convladder.results.groups import GroupComparison
 from convladder.results.saved_run import SavedRun
 from convladder.results.seed_runs import SeedRun
-from convladder.results.verdicts import count_verdicts, in_words
 
 Groups = dict[str, list[SavedRun]]
-MOST_SAID = 3  # comparisons with a sentence each
 _NOT_A_TECHNIQUE = ("seed", "data.source", "data.fold")
 
 
@@ -85,6 +83,14 @@ class RunComparison:
         )
 
     @property
+    def best_run(self) -> SavedRun:
+        """The network to use: of that seed, whose networks are those of its folds."""
+        metric = self.lineup.metric
+        return max(
+            self.best_seed.runs, key=lambda run: metric.as_score(run.measure(metric, "validation"))
+        )
+
+    @property
     def of_networks(self) -> bool:
         """Whether single networks are compared, not techniques over seeds."""
         return all(len(runs) == 1 for runs in self.lineup.groups.values()) and not self.lineup.folds
@@ -141,27 +147,19 @@ class RunComparison:
         return notes
 
     def headline(self) -> str:
-        """Say in a sentence for each other group what was shown.
+        """Say in a few sentences what the comparison has shown.
 
         Returns
         -------
         str
             The sentences.
+
+        Raises
+        ------
+        RunError
+            A file of the runs is missing or damaged.
         """
-        sentences = [_sentence(claim) for claim in self.claims]
-        if len(self.claims) > MOST_SAID:
-            sentences = [
-                count_verdicts(
-                    "network" if self.of_networks else "experiment",
-                    f"compared with {self.reference}",
-                    self.claims,
-                )
-            ]
-        if self.of_networks:
-            sentences.append(
-                "This compares these trained networks only: other seeds may give other results."
-            )
-        return " ".join(sentences)
+        return answer.of_comparison(self).said(most=headline.USE_AND_SURE)
 
     def summary_table(self) -> pd.DataFrame:
         """Return one row per group, with every figure: what `summary.csv` holds.
@@ -269,13 +267,3 @@ def _told_apart(first: SavedRun, other: SavedRun) -> str:
 def _free(name: str, taken: Mapping[str, object]) -> str:
     numbered = (f"{name} #{number}" for number in range(2, len(taken) + 3))
     return name if name not in taken else next(each for each in numbered if each not in taken)
-
-
-def _sentence(claim: Claim) -> str:
-    found, who = claim.difference, f"{claim.name} against {claim.reference}"
-    metric = claim.metric
-    said = f"{who}: {metric.write_difference(found.difference)}{metric.unit}"
-    if found.family_low is None or found.family_high is None:
-        return f"{said}. This cannot be judged, because one of the two has a single seed."
-    bounds = metric.write_bounds(found.family_low, found.family_high)
-    return f"{said} ({bounds}), {in_words(found, metric)}."

@@ -12,13 +12,13 @@ from convladder.results.verdicts import name_decided, taken_in
 if TYPE_CHECKING:
     from convladder.results.saved_climb import SavedClimb
 
+USE_AND_SURE = 2  # cards of an answer: what to watch out for takes pictures
+
 
 def of_climb(climb: SavedClimb) -> str:
     """Say in a few sentences what a climb has shown."""
-    found = answer.of_climb(climb)
-    use, sure = found.use, found.sure
-    said = [f"{use.heading}: {answer.plain(*use.sentences)}", answer.plain(*sure.sentences)]
-    return " ".join([found.title, *said, *elsewhere(climb), *circumstances(climb)])
+    said = answer.of_climb(climb).said(most=USE_AND_SURE)
+    return " ".join([said, *elsewhere(climb), *circumstances(climb)])
 
 
 def elsewhere(climb: SavedClimb) -> Iterator[str]:

@@ -75,7 +75,7 @@ def of_search(search: Search) -> list[NextStep]:
 
 def of_comparison(compared: RunComparison) -> list[NextStep]:
     """Return what to do with the group that is best on validation, unless it is worse on test."""
-    return of_run(_best_run(compared.standings[compared.best]))
+    return of_run(compared.best_run)
 
 
 def explain(run: SavedRun) -> NextStep:

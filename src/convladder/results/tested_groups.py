@@ -136,6 +136,15 @@ class TestedGroups:
         """
         return {name: measure_robustness(self.pooled[name]) for name in self.corrupted}
 
+    def asked_as(self, name: str) -> dict[str, Robustness]:
+        """Return the robustness of a group, and of all that were asked alike; empty without it."""
+        found = self.robustness
+        return {
+            other: own
+            for other, own in found.items()
+            if name in found and (other == name or self.asked_alike(other, name))
+        }
+
     @cached_property
     def robustness_by_recipe(self) -> list[dict[str, Robustness]]:
         """The same, apart for each way to degrade images.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from convladder.core.formatting import plural
 from convladder.core.metrics import Metric
 from convladder.results import advice
 
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from convladder.results.group_summary import Claim, GroupSummary
     from convladder.results.pace import Pace
 
-
-_ORDER = ("better", "worse", "equal", "undecided", "no comparison")
 
 MOST_NAMED = 3  # rungs in a sentence
 LEAST_CHANCE = 0.01  # less is not written as a number
@@ -47,19 +44,6 @@ def taken_in(rung: Rung) -> str:
     )
 
 
-def count_verdicts(noun: str, which: str, claims: Sequence[Claim]) -> str:
-    """Say how many of the comparisons came to which verdict, and name the few that differ."""
-    verdicts = {claim.difference.verdict for claim in claims}
-    if verdicts == {"undecided"}:
-        return _none_decided(noun, which, claims)
-    said = []
-    for verdict in _ORDER:
-        of_it = [claim for claim in claims if claim.difference.verdict == verdict]
-        if of_it:
-            said.append(_some(of_it))
-    return f"Of {plural(len(claims), noun)} {which}: {'; '.join(said)}."
-
-
 def name_decided(claims: Sequence[Claim], where: str) -> str:
     """Name the steps that are better or worse somewhere else; empty where there are none.
 
@@ -75,22 +59,6 @@ def name_decided(claims: Sequence[Claim], where: str) -> str:
 
 def _more(names: Sequence[str]) -> str:
     return " and others" if len(names) > MOST_NAMED else ""
-
-
-def _some(claims: Sequence[Claim]) -> str:
-    """Say how many came to one verdict, with the names of the few that differ."""
-    found = claims[0].difference
-    if found.verdict == "no comparison":
-        return f"{len(claims)} with too few seeds to compare"
-    named = found.verdict in ("better", "worse") and len(claims) <= MOST_NAMED
-    names = f" ({', '.join(claim.name for claim in claims)})" if named else ""
-    return f"{len(claims)} {in_words(found, claims[0].metric)}{names}"
-
-
-def _none_decided(noun: str, which: str, claims: Sequence[Claim]) -> str:
-    if len(claims) == 1:
-        return f"Whether {claims[0].name} helps is undecided."
-    return f"All {len(claims)} {noun}s {which} are undecided."
 
 
 def _difference(claim: Claim, own: GroupSummary, pace: Pace | None) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from convladder.core.formatting import plural
 from convladder.results import next_steps, verdicts
-from convladder.results.answer import Card, Figure, FirstScreen, Sentence
-from convladder.results.answer.certainty import MISSED
+from convladder.results.answer import Answer, Card, Figure, Sentence
+from convladder.results.answer.certainty import missed
 
 if TYPE_CHECKING:
     from convladder.results.group_summary import Claim
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 NOT_TESTED = "Settings that are better on validation were found, but"
 
 
-def of_search(results: SearchResults) -> FirstScreen:
+def of_search(results: SearchResults) -> Answer:
     """Return the answer of a search. Raises RunError where a file of it is damaged."""
     next_card = _next(results)
     cards = _found(results), _better(results), *([next_card] if next_card else [])
-    return FirstScreen(title_of(results), cards)
+    return Answer(title_of(results), cards)
 
 
 def title_of(results: SearchResults) -> str:
@@ -33,44 +33,40 @@ def title_of(results: SearchResults) -> str:
         if len(results.candidates) == 1:
             return "Only the default was tried: there is nothing to compare it with."
         return "None of the settings tried is better than the default on validation."
-    claim = _claim(results)
-    if claim is None:
+    test = _finished_test(results)
+    if test is None:
         why = "their test failed" if results.test_failure else "their test is not finished"
         return f"{NOT_TESTED} {why}."
-    return f"The settings found {_verdict(claim, _tested(results))}."
+    return f"The settings found {_verdict(test)}."
 
 
-def _verdict(claim: Claim, tested: str) -> str:
+def _verdict(test: SavedClimb) -> str:
+    claim, tested = test.against_parent[0], next(iter(test.standings.values())).tested
     found, metric = claim.difference, claim.metric
     if found.verdict in ("better", "worse"):
         keep = ": keep the default" if found.verdict == "worse" else ""
         size = metric.write_size(found.difference)
         return f"are {found.verdict} than the default by {size} on {tested}{keep}"
     if found.verdict == "equal":
-        margin = metric.write_size(found.margin or 0.0)
-        return f"are equal to the default within ±{margin} on {tested}"
+        alike = verdicts.in_words(found, metric).replace("equal", "equal to the default")
+        return f"are {alike} on {tested}"
     if found.verdict == "undecided":
         return f"are not shown to be better than the default on {tested}"
     return "cannot be judged yet: one seed is not enough"
 
 
-def _claim(results: SearchResults) -> Claim | None:
-    """Return the claim about the winner; None where its test is not finished."""
-    climb = results.climb
-    if climb is None or climb.failures or climb.missing:
-        return None
-    return climb.against_parent[0]
-
-
-def _tested(results: SearchResults) -> str:
-    assert results.climb is not None
-    return next(iter(results.climb.standings.values())).tested
+def _finished_test(results: SearchResults) -> SavedClimb | None:
+    """Return the test of the winner; None where it is not finished."""
+    test = results.climb
+    return None if test is None or test.failures or test.missing else test
 
 
 def _found(results: SearchResults) -> Card:
     tried = plural(len(results.candidates), "candidate")
     if results.winner is None:
-        return Card("Found: nothing yet", ((f"{tried}, none of them fully trained.",),))
+        return Card(
+            "Found: nothing yet", ((f"{tried}, none of them fully trained.",), *_late(results))
+        )
     best = _on_validation(results, results.winner)
     if results.tuned is None:
         if len(results.candidates) == 1:
@@ -93,6 +89,13 @@ def _found(results: SearchResults) -> Card:
     return Card(f"Found: candidate {results.winner}", sentences)
 
 
+def _late(results: SearchResults) -> Iterator[Sentence]:
+    """Say what to do where the time was up before a candidate was fully trained."""
+    seconds = results.about["budget"]["seconds"]
+    if seconds and results.about["seconds"] >= seconds and results.count("unfinished"):
+        yield ("The time was up before. Give a longer --time to resume.",)
+
+
 def _beside_default(results: SearchResults) -> Sentence:
     if results.default_on_validation is None:
         return ()
@@ -113,12 +116,11 @@ def _better(results: SearchResults) -> Card:
     heading = "Is it better?"
     if results.tuned is None:
         return Card(heading, (("There is nothing to compare with the default.",),))
-    claim = _claim(results)
-    if claim is None or results.climb is None:
+    test = _finished_test(results)
+    if test is None:
         why = f"Its test failed: {results.test_failure}" if results.test_failure else "Not tested"
         return Card(heading, ((f"{why}. Run the same command to resume.",),))
-    sentences = (_difference(claim), *_setup(results.climb, claim), *_others(results))
-    return Card(heading, sentences)
+    return Card(heading, (_difference(test.against_parent[0]), *_setup(test), *_others(results)))
 
 
 def _difference(claim: Claim) -> Sentence:
@@ -136,15 +138,12 @@ def _difference(claim: Claim) -> Sentence:
     return ("On test: ", size, " (", bounds, f"), {verdicts.in_words(found, metric)}.")
 
 
-def _setup(climb: SavedClimb, claim: Claim) -> Iterator[Sentence]:
-    default, tuned = (climb.standings[name] for name in (claim.reference, claim.name))
-    seeds = "1 seed" if climb.seeds == "1" else f"{climb.seeds} seeds"
+def _setup(test: SavedClimb) -> Iterator[Sentence]:
+    (claim,) = test.against_parent
+    default, tuned = (test.standings[name] for name in (claim.reference, claim.name))
+    seeds = "1 seed" if test.seeds == "1" else f"{test.seeds} seeds"
     yield (f"Both were trained again with {seeds} that the search did not use.",)
-    if claim.difference.detectable:
-        figure = Figure(
-            claim.metric.write_size(min(claim.difference.detectable, claim.metric.largest)), MISSED
-        )
-        yield (f"With {tuned.tested}, it is easy to miss differences under ", figure, ".")
+    yield from missed([claim], f"{seeds} and {tuned.tested}")
     parameters = _times(tuned.price.parameters, default.price.parameters, "parameters")
     flops = _times(tuned.price.flops, default.price.flops, "operations per image")
     yield ("It has ", parameters, " parameters and ", flops, " FLOPs as the default.")

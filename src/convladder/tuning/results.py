@@ -16,9 +16,9 @@ from convladder.core.experiment import Experiment, difference, flatten
 from convladder.core.formatting import plural, written
 from convladder.core.metrics import ACCURACY, Metric
 from convladder.evaluation.intervals import Proportion, proportion
-from convladder.results import folders, migrations
+from convladder.results import folders, headline, migrations
 from convladder.results.saved_climb import SavedClimb
-from convladder.results.verdicts import in_words
+from convladder.tuning import answer
 
 DEFAULT, TUNED = "default", "tuned"  # the rungs of the climb that a search ends with
 
@@ -261,9 +261,8 @@ class SearchResults:
         ConvladderError
             A file of the search or of its climb is missing or damaged.
         """
-        return " ".join(
-            filter(None, [self.count_states(), self._of_the_winner(), self._of_other_searches()])
-        )
+        said = answer.of_search(self).said(most=headline.USE_AND_SURE)
+        return f"{said} {self.count_states()}"
 
     def count_states(self) -> str:
         """Say how many candidates came to which end.
@@ -288,63 +287,3 @@ class SearchResults:
         listed = ", ".join(f"{count} {what}" for what, count in parts.items() if count)
         all_there_are = ", all there are in the space" if self.about["exhausted"] else ""
         return f"{plural(tried, 'candidate')}{all_there_are}: {listed or 'none'}."
-
-    def _of_the_winner(self) -> str:
-        if self.winner is None:
-            seconds = self.about["budget"]["seconds"]
-            if seconds and self.about["seconds"] >= seconds and self.count("unfinished"):
-                return (
-                    "The time was up before any was fully trained. Give a longer --time to resume."
-                )
-            return "None was fully trained, so there is no winner."
-        default, value = self.default_on_validation, self.on_validation(self.winner)
-        best = self._named(value or 0.0)
-        if self.tuned is None:
-            if len(self.candidates) == 1:
-                return (
-                    f"It is the default ({best} on validation), so there is nothing to compare it "
-                    "with."
-                )
-            return (
-                f"None was better on validation than the default ({best}). So there is nothing to "
-                "test, and the test images were not opened."
-            )
-        beside = "" if default is None else f", the default {self._named(default)}"
-        chosen = f"Best on validation: candidate {self.winner}, {best}{beside}."
-        if self.climb is None:
-            failed = (
-                f"its test failed ({self.test_failure})"
-                if self.test_failure
-                else "it has not been tested yet"
-            )
-            return f"{chosen} But {failed}: run the same command to resume."
-        seeds = "another seed" if self.climb.seeds == "1" else f"{self.climb.seeds} other seeds"
-        return f"{chosen} Trained again with {seeds}, {self._claim()}"
-
-    def _named(self, value: float) -> str:
-        """Write a value, with the name of its metric where that is not accuracy."""
-        written_value = self.metric.write(value)
-        return written_value if self.metric == ACCURACY else f"{self.metric.title} {written_value}"
-
-    def _claim(self) -> str:
-        assert self.climb is not None
-        if self.climb.failures or self.climb.missing:
-            return "its test is not finished: run the same command to resume."
-        (claim,) = self.climb.against_parent
-        found, metric = claim.difference, claim.metric
-        by = f"{metric.write_difference(found.difference)}{metric.unit}"
-        if found.family_low is None or found.family_high is None:
-            return f"{by} on test, but one seed is not enough to claim a difference."
-        by += f" (95 % interval {metric.write_bounds(found.family_low, found.family_high)})"
-        if found.verdict in ("better", "worse"):
-            return f"it is {found.verdict} on test than the default: {by}."
-        if found.verdict == "equal":
-            return f"it is {in_words(found, metric)} to the default on test: {by}."
-        return f"whether it is better than the default on test is undecided: {by}."
-
-    def _of_other_searches(self) -> str:
-        others = self.about["tested_before"]
-        if not others or self.climb is None:
-            return ""
-        had = f"{plural(others, 'other search')} already used these test images"
-        return f"Note: {had}. The more often test images are used, the likelier a false finding."

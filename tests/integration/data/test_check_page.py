@@ -12,12 +12,12 @@ from PIL import Image
 
 import convladder as cl
 from convladder.results import check_steps
+from convladder.results.answer import Answer, plain
 from convladder.results.answer import checked as answers
-from convladder.results.answer import plain
 from images_made import MakeFolder, write_image
 
 
-def answer_of(root: Path) -> answers.FirstScreen:
+def answer_of(root: Path) -> Answer:
     return answers.of_check(cl.check(root, quiet=True))
 
 
@@ -52,7 +52,7 @@ def test_the_worst_problem_comes_first(split: Path, tmp_path: Path) -> None:
     checked = cl.check(split, quiet=True)
     answer = answers.of_check(checked)
     assert re.fullmatch(
-        r"\d problems found in 26 images\. Fix first: copies in different splits \(\d\)\.",
+        r"Found in 26 images: copies in different splits \(\d\), and \d other problems\.",
         answer.title,
     )
     first, train, _ = answer.cards
@@ -87,7 +87,7 @@ def test_images_for_tests_alone_train_nothing(make_folder: MakeFolder) -> None:
 
 def test_a_single_problem_is_named(make_folder: MakeFolder) -> None:
     answer = answer_of(make_folder({"cat": 40, "dog": 3}))
-    assert answer.title == "One problem found in 43 images: classes of very different sizes (1)."
+    assert answer.title == "Found in 43 images: classes of very different sizes (1)."
     assert "from 3 (dog) to 40 (cat)" in plain(*answer.cards[2].sentences)
 
 

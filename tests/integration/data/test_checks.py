@@ -14,6 +14,7 @@ from convladder.core.settings.data import Data
 from convladder.data.loading import check
 from convladder.data.quality.checks import DataCheck
 from convladder.data.quality.findings import Finding
+from convladder.results.answer.checked import of_check
 from faults import picture
 from images_made import MakeFolder, write_image
 
@@ -42,7 +43,8 @@ def test_nothing_is_found_where_all_is_well(tmp_path: Path) -> None:
     assert check(Data(source=str(root))).findings == []
     done = convladder("check", str(root))
     assert done.returncode == 0
-    assert "60 files: 60 accepted, 0 rejected, 0 ignored. No problems found" in done.stdout
+    assert "No problems found in 60 images.\n" in done.stdout
+    assert "Training uses 60 of 60 images.\n" in done.stdout
 
 
 def test_images_that_stand_out_are_found(tmp_path: Path) -> None:
@@ -85,7 +87,8 @@ def test_copies_across_splits_come_first_with_both_their_names(tmp_path: Path) -
     ]
     assert "1 pair has different labels as well" in first.advice
     assert len(checked.findings) == 1, "the pair is told once"
-    assert checked.headline().endswith("Found: copies in different splits (2).")
+    said = of_check(checked).said()
+    assert said.startswith("Found in 122 images: copies in different splits (2). Fix first")
 
 
 def test_a_copy_with_another_label_is_told_once(tmp_path: Path) -> None:
@@ -172,7 +175,9 @@ def test_a_class_that_train_lacks_comes_first_and_stops_training(make_folder: Ma
         "copies-across-splits",
     ]
     assert [finding.stops for finding in checked.findings][:2] == [True, False]
-    assert "Found: classes without an image to train on (stops training) (1)" in checked.headline()
+    assert checked.headline().startswith(
+        "Training cannot start: classes without an image to train on (1), and 1 other problem."
+    )
     assert checked.rows("untrained-classes")["label"].tolist() == ["owl"]
     assert "missing-classes" not in found(checked)
     assert (
@@ -214,7 +219,7 @@ def test_from_python_there_are_tables_and_a_page(tmp_path: Path) -> None:
     page = checked.report(tmp_path / "check.html").read_text()
     assert "train/cat/again.png" in page
     assert page.count("data:image/png") > 2
-    assert "22 files: 21 accepted" in checked._repr_html_()
+    assert "Found in 21 images: copies in different splits (1), and 1" in checked._repr_html_()
 
 
 def test_the_page_shows_a_pair_once_with_the_worst_that_was_found_of_it(tmp_path: Path) -> None:
@@ -281,7 +286,9 @@ def test_a_folder_without_a_readable_image_is_listed(tmp_path: Path) -> None:
         (tmp_path / name / "1.heic").write_bytes(b"\0\0\0\x18ftypheic")
     checked = check(Data(source=str(tmp_path)))
     assert {each.path for each in checked.bank.rejections} == {"cat/1.heic", "dog/1.heic"}
-    assert checked.headline().startswith("2 files: 0 accepted, 2 rejected")
+    said = of_check(checked).said()
+    assert "Can you train? Not yet. " in said
+    assert "0 of 2 images could be read." in said
 
 
 def test_one_class_and_groups_are_told(tmp_path: Path) -> None:

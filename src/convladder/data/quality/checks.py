@@ -123,23 +123,3 @@ class DataCheck:
             "notes": list(self.notes),
             "findings": [finding.as_json() for finding in self.findings],
         }
-
-    def headline(self) -> str:
-        """Say in two sentences what became of the files and what was found.
-
-        Returns
-        -------
-        str
-            The sentences.
-        """
-        files = self.files
-        became = (
-            f"{files['files']:,} files: {files['accepted']:,} accepted, {files['rejected']:,} "
-            f"rejected, {files['ignored']:,} ignored."
-        )
-        kinds = len(self.findings)
-        if not kinds:
-            return f"{became} No problems found."
-        first = self.findings[0]
-        more = f", and {kinds - 1} other problem{'' if kinds == 2 else 's'}" if kinds > 1 else ""
-        return f"{became} Found: {first.heading} ({len(first.rows):,}){more}."

@@ -1,7 +1,7 @@
 """The answer first: which network to take, how sure that is, and what to watch out for."""
 
-from convladder.results.answer.answer import Answer, of_climb, of_run
-from convladder.results.answer.cards import Card, FirstScreen
+from convladder.results.answer.cards import Answer, Card
+from convladder.results.answer.climbed import of_climb, of_run
 from convladder.results.answer.compared import of_comparison
 from convladder.results.answer.sentences import Figure, Sentence, plain
 
@@ -9,7 +9,6 @@ __all__ = [
     "Answer",
     "Card",
     "Figure",
-    "FirstScreen",
     "Sentence",
     "of_climb",
     "of_comparison",

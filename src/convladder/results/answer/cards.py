@@ -1,10 +1,10 @@
-"""A card of the first screen."""
+"""What a page says first: what was found, and a few cards."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from convladder.results.answer.sentences import Sentence
+from convladder.results.answer.sentences import Sentence, plain
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,19 @@ class Card:
     brings: str = ""
     note: str = ""
 
+    def said(self) -> str:
+        """Return it as plain text, without its command."""
+        stop = "" if self.heading.endswith("?") else "."
+        return f"{self.heading}{stop} {plain(*self.sentences)}"
+
 
 @dataclass(frozen=True)
-class FirstScreen:
-    """What a page says first: what was found, in words, and a few cards."""
+class Answer:
+    """What was found, in words, and a few cards, the first of which says what to do."""
 
     title: str
     cards: tuple[Card, ...]
+
+    def said(self, most: int | None = None) -> str:
+        """Return it as plain text. most : so many of the cards, the first ones."""
+        return " ".join([self.title, *(card.said() for card in self.cards[:most])])

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 from convladder.core.formatting import plural
 from convladder.results import advice, verdicts
 from convladder.results.answer.cards import Card
+from convladder.results.answer.naming import named
 from convladder.results.answer.sentences import Figure, Sentence
 from convladder.results.seed_runs import estimate_of
 
 if TYPE_CHECKING:
     from convladder.core.metrics import Metric
     from convladder.results.group_summary import Claim
+    from convladder.results.pace import Pace
     from convladder.results.saved_climb import SavedClimb
     from convladder.results.saved_run import SavedRun
 
 HEADING = "How sure?"
-MISSED = "The smallest true difference that this setup would find 4 times out of 5."
 
 
 def of_climb(climb: SavedClimb) -> Card:
@@ -29,7 +30,7 @@ def of_climb(climb: SavedClimb) -> Card:
         sentences = (
             *_of_best(climb, compared),
             largest(compared, "climbs"),
-            *_missed(climb, compared),
+            *missed(compared, _setup(climb)),
             *_more(climb, compared),
         )
         return Card(HEADING, sentences)
@@ -124,36 +125,47 @@ def _tell(found: Claim, of_what: str, first: str = "") -> Sentence:
     )
 
 
-def _missed(climb: SavedClimb, claims: Sequence[Claim]) -> Iterator[Sentence]:
-    """Tell which differences can go unnoticed."""
+def _setup(climb: SavedClimb) -> str:
+    """Name how often a climb trains and what it tests on."""
+    trained = f"{climb.folds} folds" if climb.folds else f"{climb.seeds} seeds"
+    return f"{trained} and {next(iter(climb.standings.values())).tested}"
+
+
+def missed(claims: Sequence[Claim], setup: str) -> Iterator[Sentence]:
+    """Tell which differences can go unnoticed. setup : such as `5 seeds and 360 test images`."""
     sizes = [each.difference.detectable for each in claims if each.difference.detectable]
     if not sizes:
         return
-    metric, standing = climb.lineup.metric, next(iter(climb.standings.values()))
-    figure = Figure(write_sizes(metric, min(sizes), min(max(sizes), metric.largest)), MISSED)
-    tested = f"{climb.folds} folds" if climb.folds else f"{climb.seeds} seeds"
+    metric = claims[0].metric
+    told = _write_sizes(metric, min(sizes), min(max(sizes), metric.largest))
+    which = ", depending on the pair." if " to " in told else "."
     yield (
-        f"With {tested} and {standing.tested}, true differences under ",
-        figure,
-        " are easily missed" + (", depending on the pair." if " to " in figure.text else "."),
+        f"With {setup}, true differences under ",
+        Figure(told, "The smallest true difference that this setup would find 4 times out of 5."),
+        f" are easily missed{which}",
     )
 
 
-def write_sizes(metric: Metric, low: float, high: float) -> str:
+def _write_sizes(metric: Metric, low: float, high: float) -> str:
     """Write a range of differences, or one of them where they are nearly alike."""
     alike = high < verdicts.ALIKE * low
     return metric.write_size(high) if alike else metric.write_sizes(low, high)
 
 
 def _more(climb: SavedClimb, claims: Sequence[Claim]) -> Iterator[Sentence]:
-    """Tell what would find more, or decide the difference that is nearest to being decided."""
+    """Tell what would find more."""
+    undecided = named(claims, "undecided")
+    if not climb.folds and len(undecided) < len(claims):
+        yield from nearest(claims, climb.pace)
+    elif undecided and (said := advice.of_undecided(climb)):
+        yield (said,)
+
+
+def nearest(claims: Sequence[Claim], pace: Pace | None = None) -> Iterator[Sentence]:
+    """Tell what would decide the difference that is nearest to being decided."""
     undecided = [each for each in claims if each.difference.verdict == "undecided"]
-    if climb.folds or len(undecided) == len(claims):
-        if undecided and (said := advice.of_undecided(climb)):
-            yield (said,)
-        return
     for claim in sorted(undecided, key=lambda each: each.difference.p_corrected or 1.0):
-        if ways := advice.ways(claim.difference, climb.pace):
+        if ways := advice.ways(claim.difference, pace):
             who = f"{claim.name} and {claim.reference}"
             yield (
                 f"If the difference of {who} is as large as it looks, {' or '.join(ways)} would "

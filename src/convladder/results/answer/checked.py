@@ -9,19 +9,18 @@ from convladder.core.formatting import percent, plural
 from convladder.data.quality.copy_findings import LEAKS
 from convladder.data.quality.remarks import MOST_REJECTED
 from convladder.data.source import NAMED_SET
-from convladder.results.answer.cards import Card, FirstScreen
+from convladder.results.answer.cards import Answer, Card
+from convladder.results.answer.naming import MOST_NAMED, are
 from convladder.results.answer.sentences import Figure, Sentence
 
 if TYPE_CHECKING:
     from convladder.data.quality.checks import DataCheck
     from convladder.data.quality.findings import Finding
 
-MOST_NAMED = 3  # problems that are named after the first
 
-
-def of_check(check: DataCheck) -> FirstScreen:
+def of_check(check: DataCheck) -> Answer:
     """Return the answer of a check."""
-    return FirstScreen(title_of(check), (_first(check), _training(check), _images(check)))
+    return Answer(title_of(check), (_first(check), _training(check), _images(check)))
 
 
 def title_of(check: DataCheck) -> str:
@@ -31,12 +30,10 @@ def title_of(check: DataCheck) -> str:
         return f"No problems found in {images}."
     first, *others = check.findings
     counted = f"{first.title} ({len(first.rows):,})"
+    more = f", and {plural(len(others), 'other problem')}" if others else ""
     if first.stops:
-        more = f", and {plural(len(others), 'other problem')}" if others else ""
         return f"Training cannot start: {counted}{more}."
-    if not others:
-        return f"One problem found in {images}: {counted}."
-    return f"{1 + len(others)} problems found in {images}. Fix first: {counted}."
+    return f"Found in {images}: {counted}{more}."
 
 
 def _first(check: DataCheck) -> Card:
@@ -76,15 +73,16 @@ def _example(finding: Finding) -> Sentence:
 
 def _training(check: DataCheck) -> Card:
     """Say whether training would start, and what to do where it would not."""
-    refused = [*_refusals(check)]
     files = check.files
     read = Figure(
         f"{files['accepted']:,} of {files['accepted'] + files['rejected']:,} images",
-        f"{files['rejected']:,} could not be read. {files['ignored']:,} other files are ignored.",
+        "How many images could be read, of all that are there.",
     )
-    if not refused:
-        return Card("Can you train? Yes", (("Training uses ", read, "."),))
-    return Card("Can you train? Not yet", (*refused, (read, " could be read.")))
+    ignored = plural(files["ignored"], "other file")
+    others = [(f"{ignored} {are(files['ignored'])} ignored.",)] if files["ignored"] else []
+    if refused := [*_refusals(check)]:
+        return Card("Can you train? Not yet", (*refused, (read, " could be read."), *others))
+    return Card("Can you train? Yes", (("Training uses ", read, "."), *others))
 
 
 def _refusals(check: DataCheck) -> Iterator[Sentence]:

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from convladder.core.metrics import ACCURACY
-from convladder.results import advice
+from convladder.results import verdicts
 from convladder.results.answer import certainty, dangers, use
-from convladder.results.answer.answer import Answer
-from convladder.results.answer.cards import Card
+from convladder.results.answer.cards import Answer, Card
 from convladder.results.answer.dangers import Suspect
-from convladder.results.answer.sentences import Figure, Sentence
+from convladder.results.answer.naming import are, few, named, who_are
+from convladder.results.answer.sentences import Sentence
 
 if TYPE_CHECKING:
-    from convladder.evaluation.differences import Verdict
     from convladder.results.comparison import RunComparison
     from convladder.results.group_summary import Claim
-
-MOST_NAMED = 3  # groups in a title
 
 
 def of_comparison(compared: RunComparison) -> Answer:
     """Return the answer of a comparison. Raises RunError where a file of its runs is damaged."""
-    return Answer(
-        title_of(compared), use.of_comparison(compared), _certainty(compared), _dangers(compared)
-    )
+    cards = use.of_comparison(compared), _certainty(compared), _dangers(compared)
+    return Answer(title_of(compared), cards)
 
 
 def title_of(compared: RunComparison) -> str:
@@ -45,55 +41,35 @@ def _of_one(claim: Claim) -> str:
         size = metric.write_size(found.difference)
         return f"{claim.name} is {found.verdict} than {claim.reference} by {size}{judged_by}"
     if found.verdict == "equal":
-        margin = metric.write_size(found.margin or 0.0)
-        return f"{claim.name} and {claim.reference} are equal within ±{margin}"
+        return f"{claim.name} and {claim.reference} are {verdicts.in_words(found, metric)}"
     if found.verdict == "undecided":
         return f"No difference between {claim.name} and {claim.reference} is shown"
     return f"{claim.name} and {claim.reference} cannot be compared: one of them has one seed only"
 
 
 def _of_several(claims: Sequence[Claim], reference: str) -> str:
-    better, worse = _named(claims, "better"), _named(claims, "worse")
+    better, worse = named(claims, "better"), named(claims, "worse")
     if better:
-        harmed = f", {_subject(worse, len(claims))} worse" if worse else ""
-        return f"{_subject(better, len(claims))} better than {reference}{harmed}"
+        harmed = f", {who_are(worse, len(claims))} worse" if worse else ""
+        return f"{who_are(better, len(claims))} better than {reference}{harmed}"
     if worse:
-        return f"{_subject(worse, len(claims))} worse than {reference}"
-    verdicts = {claim.difference.verdict for claim in claims}
-    if verdicts == {"equal"}:
-        margin = claims[0].metric.write_size(claims[0].difference.margin or 0.0)
+        return f"{who_are(worse, len(claims))} worse than {reference}"
+    found = {claim.difference.verdict for claim in claims}
+    if found == {"equal"}:
+        alike = verdicts.in_words(claims[0].difference, claims[0].metric)
         names = [claim.name for claim in claims]
-        return f"{_subject(names, len(names))} equal to {reference} within ±{margin}"
-    if verdicts == {"no comparison"}:
+        return f"{who_are(names, len(names))} {alike.replace('equal', f'equal to {reference}')}"
+    if found == {"no comparison"}:
         return f"Nothing can be compared with {reference}: too few seeds are there"
     return f"No difference from {reference} is shown"
 
 
 def _undecided(claims: Sequence[Claim]) -> str:
     """Say which are undecided, where others are better or worse."""
-    names = _named(claims, "undecided")
+    names = named(claims, "undecided")
     if not names or not {"better", "worse"} & {each.difference.verdict for each in claims}:
         return ""
-    who = _and(names) if len(names) <= MOST_NAMED else f"{len(names)} others"
-    return f"; {who} {'is' if len(names) == 1 else 'are'} undecided"
-
-
-def _named(claims: Sequence[Claim], verdict: Verdict) -> list[str]:
-    return [claim.name for claim in claims if claim.difference.verdict == verdict]
-
-
-def _subject(names: Sequence[str], asked: int) -> str:
-    """Name the groups, or count them where they are many, with their verb."""
-    if len(names) == asked:
-        return f"Both {_and(names)} are" if asked == 2 else f"All {asked} are"
-    if len(names) > MOST_NAMED:
-        return f"{len(names)} of {asked} are"
-    return f"{_and(names)} {'is' if len(names) == 1 else 'are'}"
-
-
-def _and(names: Sequence[str]) -> str:
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last
+    return f"; {few(names, 'others')} {are(len(names))} undecided"
 
 
 def _certainty(compared: RunComparison) -> Card:
@@ -111,40 +87,18 @@ def _certainty(compared: RunComparison) -> Card:
             ("To compare the techniques behind them, give several seeds of each.",),
         ]
     else:
-        sentences += [*_missed(compared, judged), *_more(judged)]
+        folds, tested = compared.lineup.folds, compared.standings[compared.reference].tested
+        trained_with = f"{folds} folds" if folds else "these seeds"
+        sentences += [
+            *certainty.missed(judged, f"{trained_with} and {tested}"),
+            *certainty.nearest(judged),
+        ]
     return Card(certainty.HEADING, tuple(sentences))
-
-
-def _missed(compared: RunComparison, claims: Sequence[Claim]) -> Iterator[Sentence]:
-    sizes = [each.difference.detectable for each in claims if each.difference.detectable]
-    if sizes:
-        metric, tested = compared.lineup.metric, compared.standings[compared.reference].tested
-        sizes_told = certainty.write_sizes(metric, min(sizes), min(max(sizes), metric.largest))
-        figure = Figure(sizes_told, certainty.MISSED)
-        setup = f"{compared.lineup.folds} folds" if compared.lineup.folds else "these seeds"
-        yield (f"With {setup} and {tested}, it is easy to miss differences under ", figure, ".")
-
-
-def _more(claims: Sequence[Claim]) -> Iterator[Sentence]:
-    """Tell what would decide the undecided difference that is nearest to being decided."""
-    undecided = [each for each in claims if each.difference.verdict == "undecided"]
-    for claim in sorted(undecided, key=lambda each: each.difference.p_corrected or 1.0):
-        if ways := advice.ways(claim.difference):
-            yield (
-                f"If {claim.name} differs as much as it looks, {' or '.join(ways)} would show it 4 "
-                "times out of 5.",
-            )
-            return
 
 
 def _dangers(compared: RunComparison) -> Card:
     """Say what to watch out for with the group that is to be used."""
-    name, found = compared.best, compared.lineup.robustness
-    alike = {
-        other: own
-        for other, own in found.items()
-        if other != name and name in found and compared.lineup.asked_alike(other, name)
-    }
-    shown = compared.best_seed
-    suspect = Suspect(compared.lineup.pooled[name], shown, found.get(name), alike)
+    lineup, name, shown = compared.lineup, compared.best, compared.best_seed
+    others = lineup.asked_as(name)
+    suspect = Suspect(lineup.pooled[name], shown, others.pop(name, None), others)
     return dangers.of_network(suspect, shown.runs[0].about["data"])

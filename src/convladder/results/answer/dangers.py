@@ -45,13 +45,8 @@ class Suspect:
 def of_climb(climb: SavedClimb) -> Card:
     """Say what to watch out for with the rung that a climb's page shows."""
     name = climb.shown.rung
-    found = climb.lineup.robustness
-    alike = {
-        other: own
-        for other, own in found.items()
-        if other != name and name in found and climb.lineup.asked_alike(other, name)
-    }
-    suspect = Suspect(climb.shown_seeds, climb.shown_seed, found.get(name), alike)
+    others = climb.lineup.asked_as(name)
+    suspect = Suspect(climb.shown_seeds, climb.shown_seed, others.pop(name, None), others)
     return of_network(suspect, climb.about["data"])
 
 

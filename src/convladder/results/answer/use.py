@@ -52,16 +52,14 @@ def of_run(run: SavedRun) -> Card:
 def of_comparison(compared: RunComparison) -> Card:
     """Say which group of a comparison to take."""
     best = compared.standings[compared.best]
-    run = max(
-        compared.best_seed.runs,
-        key=lambda each: best.metric.as_score(each.measure(best.metric, "validation")),
-    )
     sentences = (
         _how_good(best.estimate, best.metric, best.tested, in_folds=bool(best.folds)),
         *_why_of_groups(compared, best),
         *_higher_on_test(compared.standings, best),
     )
-    return Card(f"Use: {best.name}", sentences, next_steps.bundle(run).command, AS_FILE)
+    return Card(
+        f"Use: {best.name}", sentences, next_steps.bundle(compared.best_run).command, AS_FILE
+    )
 
 
 def _why_of_groups(compared: RunComparison, best: GroupSummary) -> Iterator[Sentence]:

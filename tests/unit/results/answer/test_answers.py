@@ -69,16 +69,16 @@ def test_the_title_says_what_was_found(
 def test_one_seed_of_each_rung_decides_nothing(tmp_path: Path) -> None:
     found = answer.of_climb(climb_of(tmp_path, seeds=1, lenet5=0.5, max_pooling=0.9))
     assert found.title.startswith("No rung can be called better yet")
-    assert found.use.heading == "Use no rung yet"
-    assert found.use.command is None
+    assert found.cards[0].heading == "Use no rung yet"
+    assert found.cards[0].command is None
     assert "with one seed per rung, a real effect cannot be told from chance" in said(
-        found.sure.sentences
+        found.cards[1].sentences
     )
 
 
 def test_the_largest_difference_that_is_decided_is_told_with_its_interval(tmp_path: Path) -> None:
     climb = climb_of(tmp_path, lenet5=0.6, max_pooling=0.7, same_padding=0.8)
-    sure = said(answer.of_climb(climb).sure.sentences)
+    sure = said(answer.of_climb(climb).cards[1].sentences)
     assert "The largest difference found is same-padding against lenet5: +" in sure
     claim = next(each for each in climb.against_start if each.name == "same-padding")
     found = claim.difference
@@ -96,7 +96,7 @@ def test_a_rung_that_did_better_on_test_is_not_taken(tmp_path: Path) -> None:
             figures = files.read_json(path)
             figures["validation"]["accuracy"] = value
             files.write_json(path, figures)
-    use = answer.of_climb(SavedClimb(climb.folder)).use
+    use = answer.of_climb(SavedClimb(climb.folder)).cards[0]
     assert use.heading == "Use lenet5"
     assert "max-pooling did better on test (" in said(use.sentences)
     assert use.command is not None
@@ -132,7 +132,7 @@ def test_the_corruption_that_costs_most_is_told_beside_a_rung_that_bears_it(tmp_
     changed = SavedClimb(climb.folder)
     best = changed.best
     assert best is not None
-    told = said(answer.of_climb(changed).watch_out.sentences)
+    told = said(answer.of_climb(changed).cards[2].sentences)
     expected = "On low-contrast images its accuracy falls to 0.0 % (max-pooling: 100.0 %)."
     assert (expected in told) == (best == "lenet5")
     assert best == "lenet5"
@@ -143,7 +143,7 @@ def test_kept_leaks_come_first_and_three_dangers_are_told_at_most(tmp_path: Path
     about = files.read_json(climb.folder / "climb.json")
     about["data"]["notes"] = ["kept a leak: 3 of train are copies of images of test"]
     files.write_json(climb.folder / "climb.json", about)
-    card = answer.of_climb(SavedClimb(climb.folder)).watch_out
+    card = answer.of_climb(SavedClimb(climb.folder)).cards[2]
     assert said(card.sentences[:1]).startswith("Train and test overlap")
     assert len(card.sentences) == 3
     assert card.note == "This describes the test images. It is not checked for chance."
@@ -151,7 +151,7 @@ def test_kept_leaks_come_first_and_three_dangers_are_told_at_most(tmp_path: Path
 
 def test_nothing_to_watch_out_for_is_said(tmp_path: Path) -> None:
     climb = climb_of(tmp_path, images=400, lenet5=1.0, max_pooling=1.0)
-    card = answer.of_climb(climb).watch_out
+    card = answer.of_climb(climb).cards[2]
     assert said(card.sentences) == "Nothing stands out among its mistakes."
     assert not card.note
 
@@ -162,4 +162,4 @@ def test_a_single_run_speaks_of_the_seed_that_its_interval_leaves_out(tmp_path: 
     found = answer.of_run(run)
     share = np.mean(run.tested["label"] == run.tested["predicted"])
     assert found.title == f"lenet5 gets {100 * share:.1f} % of test images right on pets."
-    assert "not the choice of the seed" in said(found.sure.sentences)
+    assert "not the choice of the seed" in said(found.cards[1].sentences)

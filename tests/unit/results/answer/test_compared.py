@@ -43,11 +43,11 @@ def set_validation(group: Path, accuracy: float) -> None:
         ({"a": 0.9, "b": 0.5}, None, r"b is worse than a by \d\S* points"),
         ({"a": 0.7, "b": 0.7}, None, "No difference between b and a is shown"),
         ({"a": 0.7, "b": 0.7}, 30, r"b and a are equal within ±30 points"),
-        ({"a": 0.5, "b": 0.9, "c": 0.95}, None, "Both b and c are better than a"),
+        ({"a": 0.5, "b": 0.9, "c": 0.95}, None, "b and c are better than a"),
         ({"a": 0.7, "b": 0.9, "c": 0.4}, None, "b is better than a, c is worse"),
         ({"a": 0.9, "b": 0.9, "c": 0.4}, None, "c is worse than a"),
         ({"a": 0.7, "b": 0.7, "c": 0.7}, None, "No difference from a is shown"),
-        ({"a": 0.7, "b": 0.7, "c": 0.7}, 30, "Both b and c are equal to a within ±30 points"),
+        ({"a": 0.7, "b": 0.7, "c": 0.7}, 30, "b and c are equal to a within ±30 points"),
     ],
 )
 def test_the_title_says_what_was_found(
@@ -68,14 +68,14 @@ def test_groups_with_one_seed_are_not_compared(tmp_path: Path) -> None:
     first, second = make_groups(tmp_path, a=0.5, b=0.9)
     answer = of_comparison(RunComparison([first, second / "seed-0"]))
     assert answer.title == "b and a cannot be compared: one of them has one seed only."
-    assert "at least three seeds" in plain(*answer.sure.sentences)
+    assert "at least three seeds" in plain(*answer.cards[1].sentences)
 
 
 def test_single_networks_are_no_techniques(tmp_path: Path) -> None:
     first, second = make_groups(tmp_path, seeds=1, a=0.5, b=0.9)
     answer = of_comparison(RunComparison([first, second]))
     assert answer.title.startswith("b is better than a by ")
-    assert "these trained networks only" in plain(*answer.sure.sentences)
+    assert "these trained networks only" in plain(*answer.cards[1].sentences)
 
 
 def test_the_best_on_validation_is_used(tmp_path: Path) -> None:
@@ -83,11 +83,11 @@ def test_the_best_on_validation_is_used(tmp_path: Path) -> None:
     set_validation(first, 0.6)
     set_validation(second, 0.7)
     answer = of_comparison(RunComparison([first, second]))
-    assert answer.use.heading == "Use: b"
-    said = plain(*answer.use.sentences)
+    assert answer.cards[0].heading == "Use: b"
+    said = plain(*answer.cards[0].sentences)
     assert "Chosen because it is best on validation (70.0 %)." in said
     assert "a did better on test" in said
-    assert answer.use.command is not None
+    assert answer.cards[0].command is not None
 
 
 def test_what_is_shown_to_be_worse_is_not_used(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_what_is_shown_to_be_worse_is_not_used(tmp_path: Path) -> None:
     set_validation(first, 0.9)
     set_validation(second, 0.7)
     answer = of_comparison(RunComparison([first, second]))
-    assert answer.use.heading == "Use: b"
+    assert answer.cards[0].heading == "Use: b"
     assert "a is best on validation (90.0 %), but shown to be worse on test." in plain(
-        *answer.use.sentences
+        *answer.cards[0].sentences
     )
