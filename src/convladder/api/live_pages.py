@@ -16,7 +16,7 @@ from convladder.experiments.run_options import RunOptions
 from convladder.experiments.trial import Trial
 from convladder.report.live.course import Ended
 from convladder.report.live.page import LivePage
-from convladder.report.live.view import CANDIDATE, Subject, read_candidates
+from convladder.report.live.view import CANDIDATE, Watched, read_candidates
 from convladder.report.progress import Reporter
 from convladder.report.tracking import Tracker, following
 from convladder.results import folders
@@ -57,7 +57,7 @@ def of_climb(plan: Plan, folder: Path, how: RunOptions, reporter: Reporter) -> L
     looks = f"The climb looks at its results after {either(map(str, plan.counts))} seeds. "
     then = f"{looks}It adds seeds only where they can decide something."
     title = plan.rungs[0] if len(plan.rungs) == 1 else plan.ladder.title
-    subject = Subject(
+    watched = Watched(
         folder,
         title or plan.ladder.name,
         f"{_data(plan.dataset)} · {plural(len(plan.rungs), 'rung')} · {folder}",
@@ -67,14 +67,14 @@ def of_climb(plan: Plan, folder: Path, how: RunOptions, reporter: Reporter) -> L
         then=then if len(plan.counts) > 1 else "",
     )
     place = partial(folders.trial_folder, folder)
-    return LivePage(subject, place, climb=folder, say=reporter.say, on_page=how.on_page)
+    return LivePage(watched, place, climb=folder, say=reporter.say, on_page=how.on_page)
 
 
 def of_run(trial: Trial, folder: Path, how: RunOptions, reporter: Reporter) -> LivePage:
     """Return the page of one training."""
     about = f"{_data(trial.dataset)} · {trial.key.name} · {folder}"
-    subject = Subject(folder, trial.rung, about, trial.experiment.judged_by)
-    page = LivePage(subject, lambda key: folder, say=reporter.say, on_page=how.on_page)
+    watched = Watched(folder, trial.rung, about, trial.experiment.judged_by)
+    page = LivePage(watched, lambda key: folder, say=reporter.say, on_page=how.on_page)
     page.plan({trial.key: 1.0})
     return page
 
@@ -87,7 +87,7 @@ def of_search(default: Trial, folder: Path, how: RunOptions, reporter: Reporter)
             return folder / "candidates" / f"{int(key.rung.removeprefix(CANDIDATE)):04}"
         return folders.trial_folder(folder / "climb", key)
 
-    subject = Subject(
+    watched = Watched(
         folder,
         "A search for better settings",
         f"{_data(default.dataset)} · {folder}",
@@ -96,7 +96,7 @@ def of_search(default: Trial, folder: Path, how: RunOptions, reporter: Reporter)
         searches=True,
         then="After the search, the winner and the default are trained again, and tested.",
     )
-    return LivePage(subject, place, climb=folder / "climb", say=reporter.say, on_page=how.on_page)
+    return LivePage(watched, place, climb=folder / "climb", say=reporter.say, on_page=how.on_page)
 
 
 def _data(dataset: SplitDataset) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from convladder.cli import answer_output, next_steps
+from convladder.cli import answer_output, steps_output
 from convladder.cli.output import new_table, output, print_json, print_report_path
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def check(checked: Check, page: Path | None, *, json_wanted: bool) -> None:
         print_report_path(page)
     elif checked.findings:
         output.print("--json lists them all", style="dim")
-    next_steps.show(next_steps.of_check(checked, page))
+    steps_output.show(steps_output.of_check(checked, page))
 
 
 def _counts(checked: Check) -> Table:
@@ -95,7 +95,7 @@ def banks(kept: Sequence[tuple[Bank, int]], cache: Path, *, json_wanted: bool) -
     if kept:
         output.print(table)
     output.print(f"{len(kept)} decoded data sets in {cache}", soft_wrap=True, markup=False)
-    next_steps.show(next_steps.of_cache(sum(size for _, size in kept) / 1e6))
+    steps_output.show(steps_output.of_cache(sum(size for _, size in kept) / 1e6))
 
 
 def _bank(bank: Bank, size: int) -> dict[str, Any]:

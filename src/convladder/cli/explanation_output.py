@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from convladder.cli import next_steps
+from convladder.cli import steps_output
 from convladder.cli.output import new_table, output, print_json, print_report_path
 from convladder.evaluation import sets_in_words, wording
 
@@ -61,7 +61,7 @@ def explanation(run: Run, page: Path, wanted: Wanted, *, json_wanted: bool) -> N
     if len(suspects) > MOST_SUSPECTS:
         output.print(f"the first {MOST_SUSPECTS} suspects; --json has all", style="dim")
     print_report_path(page)
-    next_steps.show(next_steps.of_explanation(run, wanted))
+    steps_output.show(steps_output.of_explanation(run, wanted))
 
 
 def _classes(found: pd.DataFrame) -> Table:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from convladder.cli import next_steps
+from convladder.cli import steps_output
 from convladder.cli.output import new_table, output, print_json
 from convladder.core.formatting import written
 
@@ -25,7 +25,7 @@ def ladders(loaded: Sequence[Ladder], *, json_wanted: bool) -> None:
     for each in loaded:
         table.add_row(each.name, str(len(each.rungs)), escape(each.title))
     output.print(table)
-    next_steps.show(next_steps.of_ladders())
+    steps_output.show(steps_output.of_ladders())
 
 
 def ladder(
@@ -50,4 +50,4 @@ def ladder(
     output.print(table)
     if not all(costs.values()):
         output.print("Rungs without costs depend on the backbone (--pretrained).", markup=False)
-    next_steps.show(next_steps.of_ladder(name))
+    steps_output.show(steps_output.of_ladder(name))

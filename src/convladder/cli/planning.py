@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from convladder.cli import next_steps
+from convladder.cli import steps_output
 from convladder.cli.arguments import AsJson, QuietOption, Settings
 from convladder.cli.data_options import READING, SPLITTING, data_options
 from convladder.cli.output import new_table, output, print_json
@@ -110,7 +110,7 @@ def plan(
     output.print(_as_table(planned, planned.table()))
     for line in _remarks(planned):
         output.print(line, markup=False)
-    next_steps.show(next_steps.of_plan(planned))
+    steps_output.show(steps_output.of_plan(planned))
 
 
 def _as_json(planned: Planning) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
-from convladder.cli import next_steps
+from convladder.cli import steps_output
 from convladder.core.errors import UnreadableImage
 from convladder.core.formatting import plural, printable
 from convladder.evaluation import conformal, sets_in_words, wording
@@ -39,7 +39,7 @@ def bundle(path: Path, run: Path, *, json_wanted: bool) -> None:
         sys.stdout.write(json.dumps(told, indent=2) + "\n")
         return
     sys.stdout.write("\n".join([*_figures(opened), *_open_questions(opened, run)]) + "\n")
-    next_steps.show(next_steps.of_bundle(path, run))
+    steps_output.show(steps_output.of_bundle(path, run))
 
 
 def _figures(opened: Bundle) -> Iterator[str]:
@@ -106,7 +106,7 @@ def export(exported: Exported, *, json_wanted: bool) -> None:
         *_from_files(found),
     ]
     sys.stdout.write("\n".join(lines) + "\n")
-    next_steps.show(next_steps.of_export(exported.folder / EXAMPLE))
+    steps_output.show(steps_output.of_export(exported.folder / EXAMPLE))
 
 
 def _from_files(found: Parity) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from convladder.cli import explanation_output, next_steps, results_output
+from convladder.cli import explanation_output, results_output, steps_output
 from convladder.cli.arguments import (
     AllowRejects,
     AsJson,
@@ -66,7 +66,7 @@ def evaluate(
             )
     results_output.figures(figures, json_wanted=as_json, judged_by=judged_by)
     if not as_json:
-        next_steps.show(next_steps.of_evaluation(trained, data, out))
+        steps_output.show(steps_output.of_evaluation(trained, data, out))
 
 
 def report(

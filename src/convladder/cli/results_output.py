@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from convladder.cli import answer_output, next_steps
+from convladder.cli import answer_output, steps_output
 from convladder.cli.output import FREE_COLUMNS, new_table, output, print_json, print_report_path
 from convladder.core.formatting import plural, written
-from convladder.results import next_steps as steps
+from convladder.results import next_steps
 
 if TYPE_CHECKING:
     from convladder.api.comparison import Comparison
@@ -55,7 +55,7 @@ def climb(results: SavedClimb, page: Path, *, json_wanted: bool) -> None:
             f"not finished: {missing} to be trained (run the same climb command to resume)"
         )
     print_report_path(page)
-    next_steps.show(steps.of_climb(results))
+    steps_output.show(next_steps.of_climb(results))
 
 
 def tuning(tuned: Tuning, page: Path, *, json_wanted: bool) -> None:
@@ -100,7 +100,7 @@ def tuning(tuned: Tuning, page: Path, *, json_wanted: bool) -> None:
             f"a network with the settings found: {tuned.tuned_run}", soft_wrap=True, markup=False
         )
     print_report_path(page)
-    next_steps.show(steps.of_search(tuned))
+    steps_output.show(next_steps.of_search(tuned))
 
 
 def comparison(compared: Comparison, page: Path, *, json_wanted: bool) -> None:
@@ -123,7 +123,7 @@ def comparison(compared: Comparison, page: Path, *, json_wanted: bool) -> None:
 
     answer_output.show(answer.of_comparison(compared), compared.notes)
     print_report_path(page)
-    next_steps.show(steps.of_comparison(compared))
+    steps_output.show(next_steps.of_comparison(compared))
 
 
 def _units(metric: Metric, *, compared: bool = True) -> str:
@@ -156,7 +156,7 @@ def run(finished: Run, page: Path, *, json_wanted: bool) -> None:
         return
     figures(finished.metrics, json_wanted=False, judged_by=finished.experiment.judged_by)
     print_report_path(page)
-    next_steps.show(steps.of_run(finished))
+    steps_output.show(next_steps.of_run(finished))
 
 
 def reproduction(reproduced: Reproduction, run: Path, *, json_wanted: bool) -> None:
@@ -181,7 +181,7 @@ def reproduction(reproduced: Reproduction, run: Path, *, json_wanted: bool) -> N
             "versions, machine and threads are the same, so this should not happen: please "
             "report it"
         )
-    next_steps.show(next_steps.of_reproduction(run, equal=reproduced.equal))
+    steps_output.show(steps_output.of_reproduction(run, equal=reproduced.equal))
 
 
 def figures(

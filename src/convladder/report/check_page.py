@@ -29,7 +29,7 @@ SMOOTH = (
 
 
 @dataclass(frozen=True)
-class Gallery:
+class FindingRows:
     """Rows of a finding with their images' pixels, and how many pairs an earlier finding shows."""
 
     rows: list[dict[str, Any]]
@@ -68,16 +68,16 @@ def _examples(check: DataCheck) -> dict[str, list[Pixels]]:
     return chosen
 
 
-def _galleries(check: DataCheck) -> dict[str, Gallery]:
+def _galleries(check: DataCheck) -> dict[str, FindingRows]:
     """Return a gallery a finding; a pair that several findings have is shown with the first."""
-    galleries, shown = dict[str, Gallery](), set[frozenset[int]]()
+    galleries, shown = dict[str, FindingRows](), set[frozenset[int]]()
     for finding in check.findings:
         rows = [row for row in finding.rows if "position" in row]
         new = [row for row in rows if _pair(row) not in shown]
         chosen = _evenly(new)
         shown |= {pair for row in chosen if (pair := _pair(row))}
         pictured = [row | {"pictures": _pixels(check, _ends(row))} for row in chosen]
-        galleries[finding.code] = Gallery(pictured, len(rows) - len(new))
+        galleries[finding.code] = FindingRows(pictured, len(rows) - len(new))
     return galleries
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from convladder.core.formatting import plural
 from convladder.results import next_steps, verdicts
-from convladder.results.answer import Answer, Card, Figure, Sentence
+from convladder.results.answer import Answer, Card, Explained, Sentence
 from convladder.results.answer.certainty import missed
 
 if TYPE_CHECKING:
@@ -102,10 +102,10 @@ def _beside_default(results: SearchResults) -> Sentence:
     return (", and the default ", _on_validation(results, 0))
 
 
-def _on_validation(results: SearchResults, candidate: int) -> Figure:
+def _on_validation(results: SearchResults, candidate: int) -> Explained:
     metric = results.metric
     images = sum(results.about["data"]["counts"]["validation"].values())
-    return Figure(
+    return Explained(
         metric.write(results.on_validation(candidate) or 0.0),
         f"The {metric.title} of candidate {candidate} on {images:,} validation images, which "
         "choose the winner.",
@@ -125,13 +125,13 @@ def _better(results: SearchResults) -> Card:
 
 def _difference(claim: Claim) -> Sentence:
     found, metric = claim.difference, claim.metric
-    size = Figure(
+    size = Explained(
         f"{metric.write_difference(found.difference)}{metric.unit}",
         f"The {metric.title} of the settings found less that of the default, on test.",
     )
     if found.family_low is None or found.family_high is None:
         return ("On test: ", size, ", but one seed is not enough to claim a difference.")
-    bounds = Figure(
+    bounds = Explained(
         metric.write_bounds(found.family_low, found.family_high),
         "The 95 % interval. It covers the choice of seeds and test images.",
     )
@@ -149,11 +149,11 @@ def _setup(test: SavedClimb) -> Iterator[Sentence]:
     yield ("It has ", parameters, " parameters and ", flops, " FLOPs as the default.")
 
 
-def _times(own: int, default: int, what: str) -> Figure:
+def _times(own: int, default: int, what: str) -> Explained:
     meaning = f"{own:,} {what}; the default has {default:,}."
     times = own / default
     told = f"{times:,.0f}" if times >= 100 else f"{times:.2g}"
-    return Figure("as many" if own == default else f"{told} times the", meaning)
+    return Explained("as many" if own == default else f"{told} times the", meaning)
 
 
 def _others(results: SearchResults) -> Iterator[Sentence]:

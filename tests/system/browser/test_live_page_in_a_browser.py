@@ -16,7 +16,7 @@ from convladder.core.ladder import load_ladder
 from convladder.core.metrics import ACCURACY
 from convladder.core.tasks import Failed, Message, Notice, Started
 from convladder.report.live.page import LivePage
-from convladder.report.live.view import Subject
+from convladder.report.live.view import Watched
 from convladder.report.templating import write_page
 from convladder.results import folders
 from convladder.results.folders import TrialKey
@@ -39,8 +39,8 @@ NEXT = TrialKey(RUNGS[2], 0)
 
 
 def page_in(folder: Path) -> LivePage:
-    subject = Subject(folder, "My ladder", "pets · 2 classes", ACCURACY, RUNGS, then="Then more.")
-    return LivePage(subject, partial(folders.trial_folder, folder), climb=folder)
+    watched = Watched(folder, "My ladder", "pets · 2 classes", ACCURACY, RUNGS, then="Then more.")
+    return LivePage(watched, partial(folders.trial_folder, folder), climb=folder)
 
 
 def write_live(page: LivePage, *texts: str, state: str = "running") -> None:

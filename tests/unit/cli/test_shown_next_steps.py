@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from command_line import commands_said, convladder_here
-from convladder.cli import next_steps, output
+from convladder.cli import output, steps_output
 from convladder.cli.explanation_output import Wanted
 from convladder.results.next_steps import NextStep
 from convladder.results.saved_run import SavedRun
@@ -25,7 +25,7 @@ def in_terminal(monkeypatch: pytest.MonkeyPatch, columns: int = 40) -> io.String
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, color_system="standard", width=columns)
     monkeypatch.setattr(output, "output", console)
-    monkeypatch.setattr(next_steps, "output", console)
+    monkeypatch.setattr(steps_output, "output", console)
     return stream
 
 
@@ -60,7 +60,7 @@ def test_a_console_without_links_gets_none(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_pipe_gets_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     long = f"convladder explain {'far/' * 60}run"
-    next_steps.show([NextStep(long, "shows it")])
+    steps_output.show([NextStep(long, "shows it")])
     output.print_report_path(Path("far/" * 60))
     said = capsys.readouterr().out
     assert said.splitlines()[:4] == ["", "next:", f"  {long}", "    shows it"]
@@ -74,14 +74,14 @@ def test_only_paths_that_are_there_are_links(
     (tmp_path / "my run").mkdir()
     stream = in_terminal(monkeypatch)
     command = f"convladder bundle '{tmp_path}/my run' -o new.convladder"
-    next_steps.show([NextStep(command, "makes a file")])
+    steps_output.show([NextStep(command, "makes a file")])
     assert stream.getvalue().count("\x1b]8;id=") == 1
     assert (tmp_path / "my run").as_uri() in stream.getvalue()
 
 
 def test_a_value_that_no_file_can_have_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     long = f"convladder climb images --classes {'x' * 5000}"
-    next_steps.show([NextStep(long, "climbs")])
+    steps_output.show([NextStep(long, "climbs")])
     assert long in capsys.readouterr().out
 
 
@@ -100,17 +100,17 @@ def test_a_program_that_the_shell_does_not_find_is_named_as_it_was_started(
 ) -> None:
     monkeypatch.setattr("sys.argv", [started, "evaluate", "run"])
     monkeypatch.setenv("PATH", "")
-    next_steps.show([NextStep("convladder explain run", "shows it")])
+    steps_output.show([NextStep("convladder explain run", "shows it")])
     assert f"\n  {shown}\n" in capsys.readouterr().out
 
 
 def test_what_would_control_a_terminal_is_escaped(capsys: pytest.CaptureFixture[str]) -> None:
-    next_steps.show([NextStep("convladder explain 'a\x1b[2Jb'", "shows it")])
+    steps_output.show([NextStep("convladder explain 'a\x1b[2Jb'", "shows it")])
     assert "\x1b" not in capsys.readouterr().out
 
 
 def test_nothing_is_said_where_nothing_makes_sense(capsys: pytest.CaptureFixture[str]) -> None:
-    next_steps.show([])
+    steps_output.show([])
     assert capsys.readouterr().out == ""
 
 
@@ -143,15 +143,15 @@ def test_json_is_all_that_json_prints(run: Path) -> None:
 
 def test_an_explanation_leads_to_a_bundle_with_the_same_threshold(run: Path) -> None:
     explained = SavedRun(run)
-    usual, *_ = next_steps.of_explanation(explained, Wanted(accuracy=0.95, coverage=0.95))
+    usual, *_ = steps_output.of_explanation(explained, Wanted(accuracy=0.95, coverage=0.95))
     assert usual.command == f"convladder bundle {run} -o pets-lenet5.convladder"
-    asked, other = next_steps.of_explanation(explained, Wanted(accuracy=0.8, coverage=0.9))
+    asked, other = steps_output.of_explanation(explained, Wanted(accuracy=0.8, coverage=0.9))
     assert asked.command == f"{usual.command} --accuracy 0.8 --coverage 0.9"
     assert other.command == f"convladder evaluate {run} --data path/to/new/images"
 
 
 def test_a_bundle_leads_to_its_uses() -> None:
-    steps = next_steps.of_bundle(Path("my cats.convladder"), Path("run"))
+    steps = steps_output.of_bundle(Path("my cats.convladder"), Path("run"))
     commands = [shlex.split(step.command)[1:3] for step in steps]
     assert commands == [
         ["predict", "my cats.convladder"],
@@ -163,16 +163,16 @@ def test_a_bundle_leads_to_its_uses() -> None:
 def test_ladders_lead_to_a_climb(tmp_path: Path) -> None:
     done = convladder_here("ladder", cwd=tmp_path)
     assert commands_said(done.stdout) == [["convladder", "ladder", "classic"]]
-    built_in = [step.command for step in next_steps.of_ladder("transfer")]
+    built_in = [step.command for step in steps_output.of_ladder("transfer")]
     assert built_in == [
         "convladder climb path/to/images --ladder transfer --pretrained MobileNetV2",
         "convladder ladder transfer --toml > mine.toml",
     ]
-    own = [step.command for step in next_steps.of_ladder("my own.toml")]
+    own = [step.command for step in steps_output.of_ladder("my own.toml")]
     assert own == ["convladder climb path/to/images --ladder 'my own.toml'"]
 
 
 def test_only_a_network_that_comes_out_the_same_leads_on(run: Path) -> None:
-    assert next_steps.of_reproduction(run, equal=False) == []
-    (step,) = next_steps.of_reproduction(run, equal=True)
+    assert steps_output.of_reproduction(run, equal=False) == []
+    (step,) = steps_output.of_reproduction(run, equal=True)
     assert step.command.startswith("convladder bundle ")

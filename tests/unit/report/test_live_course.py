@@ -127,6 +127,25 @@ def test_time_left_allows_for_what_is_trained_at_once_and_for_what_ends_early() 
     assert course.seconds_left == pytest.approx(10 / 2)
 
 
+def test_the_test_after_a_search_is_timed_by_itself() -> None:
+    clock = Clock()
+    course = Course(clock=clock)
+    course.expect({A: 1.0})
+    followed(course, Started(A), Message(A, row(10, seconds=60.0)))
+    clock.now = 60.0
+    course.follow(Finished(A, Validated(0.9, "accuracy")))
+    first, second = TrialKey("tuned", 0), TrialKey("tuned", 1)
+    course.expect({first: 5e6, second: 5e6})
+    course.follow(Started(first))
+    assert course.seconds_left is None, "candidates say nothing of it: their work has no FLOPs"
+    clock.now = 70.0
+    course.follow(Message(first, row(5, seconds=10.0)))
+    assert course.seconds_left == pytest.approx((5 + 10) * 10.0)
+    course.expect({TrialKey("tuned", 2): 5e6})
+    clock.now = 80.0
+    assert course.seconds_left is not None, "more seeds of a rung take as long as the first"
+
+
 def test_a_limit_of_time_is_the_most_that_is_left() -> None:
     clock = Clock()
     course = Course(clock=clock)

@@ -29,7 +29,7 @@ from convladder.core.tasks import (
 )
 from convladder.report.live import writer
 from convladder.report.live.page import LivePage
-from convladder.report.live.view import Subject, read_candidates
+from convladder.report.live.view import Watched, read_candidates
 from convladder.report.tracking import following
 from convladder.results import folders
 from convladder.results.folders import TrialKey
@@ -64,8 +64,8 @@ def climb(tmp_path: Path) -> Path:
 
 def page_of(climb: Path, **more: Any) -> LivePage:
     then = "The climb looks at its results after 3 seeds."
-    subject = Subject(climb, "My ladder", "pets · 2 classes", ACCURACY, RUNGS, then=then)
-    return LivePage(subject, partial(folders.trial_folder, climb), climb=climb, **more)
+    watched = Watched(climb, "My ladder", "pets · 2 classes", ACCURACY, RUNGS, then=then)
+    return LivePage(watched, partial(folders.trial_folder, climb), climb=climb, **more)
 
 
 def words_of(page: Path) -> str:
@@ -185,10 +185,10 @@ def test_where_it_is_is_said_once(climb: Path) -> None:
 
 def test_a_training_that_saved_nothing_leaves_no_page(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    subject = Subject(folder, "lenet5", "pets", ACCURACY)
+    watched = Watched(folder, "lenet5", "pets", ACCURACY)
 
     def stop(*, after_saving: bool) -> None:
-        with LivePage(subject, lambda key: folder) as page:
+        with LivePage(watched, lambda key: folder) as page:
             page.plan({NEXT: 1.0})
             page.follow(Started(NEXT))
             if after_saving:
@@ -246,7 +246,7 @@ def test_a_defect_of_the_page_is_told_and_training_goes_on(
 def test_names_are_text(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     name = "<script>alert(1)</script>"
-    with LivePage(Subject(folder, name, name, ACCURACY), lambda key: folder) as page:
+    with LivePage(Watched(folder, name, name, ACCURACY), lambda key: folder) as page:
         key = TrialKey(name, 0)
         page.plan({key: 1.0})
         for event in (Started(key), Message(key, row(1)), Message(key, name), Notice(name)):
@@ -277,7 +277,7 @@ def test_a_long_training_makes_no_longer_page(tmp_path: Path) -> None:
     sizes = []
     for epochs in (400, 4000):
         folder = tmp_path / str(epochs)
-        with LivePage(Subject(folder, "lenet5", "pets", ACCURACY), lambda key, f=folder: f) as page:
+        with LivePage(Watched(folder, "lenet5", "pets", ACCURACY), lambda key, f=folder: f) as page:
             page.plan({NEXT: 1.0})
             for epoch in range(1, epochs):
                 page.follow(Message(NEXT, row(epoch, epochs)))
@@ -298,10 +298,10 @@ def candidates(*values: float | None) -> Mapping[TrialKey, Any]:
 
 
 def test_a_search_shows_its_candidates_and_then_the_test_of_the_winner(climb: Path) -> None:
-    subject = Subject(climb, "A search", "pets", ACCURACY, RUNGS[:2], searches=True)
+    watched = Watched(climb, "A search", "pets", ACCURACY, RUNGS[:2], searches=True)
     folder = partial(folders.trial_folder, climb)
     third, fourth = TrialKey("candidate 2", 7), TrialKey("candidate 3", 7)
-    with LivePage(subject, folder, climb=climb) as page:
+    with LivePage(watched, folder, climb=climb) as page:
         page.add_candidates(candidates(0.7, None).items())
         page.expect({third: 1.0, fourth: 1.0})
         for event in (
@@ -315,7 +315,7 @@ def test_a_search_shows_its_candidates_and_then_the_test_of_the_winner(climb: Pa
     drawn = re.search(r'aria-label="(\d candidates[^"]*)"', (climb / "live.html").read_text())
     assert drawn is not None
     assert drawn[1] == "3 candidates, accuracy on validation, the best 90.0 %"
-    with LivePage(subject, folder, climb=climb) as page:
+    with LivePage(watched, folder, climb=climb) as page:
         page.add_candidates(candidates(0.7, None).items())
         page.expect({TrialKey("lenet5", 8): 1.0})
     words = words_of(climb / "live.html")

@@ -23,18 +23,18 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Axis:
+class Scale:
     """A range of values, from one end of a chart to the other."""
 
     low: float
     high: float
 
     @classmethod
-    def around(cls, values: Iterable[float]) -> Axis:
+    def around(cls, values: Iterable[float]) -> Scale:
         """Return one that all of these are well inside of.
 
-        >>> Axis.around([0.5])
-        Axis(low=0.4944, high=0.5056)
+        >>> Scale.around([0.5])
+        Scale(low=0.4944, high=0.5056)
         """
         found = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
         middle, half = (min(found) + max(found)) / 2, max(max(found) - min(found), FLAT) / 2
@@ -50,7 +50,7 @@ class Axis:
     def ticks(self) -> list[float]:
         """Round values inside of it.
 
-        >>> Axis(0.871, 0.992).ticks
+        >>> Scale(0.871, 0.992).ticks
         [0.875, 0.9, 0.925, 0.95, 0.975]
         """
         rough = (self.high - self.low) / MOST_TICKS
@@ -67,7 +67,7 @@ def write_tick(metric: Metric, value: float) -> str:
 
 
 def draw_strip(
-    axis: Axis, dots: Sequence[float], interval: tuple[float, float, float] | None, label: str
+    axis: Scale, dots: Sequence[float], interval: tuple[float, float, float] | None, label: str
 ) -> Markup:
     """Draw the values of one rung, with the low end, the mean and the high end of its interval."""
     parts = [Markup('<line class="grid" x1="{0}%" x2="{0}%" y1="0" y2="100%"/>').format(
@@ -87,7 +87,7 @@ def draw_strip(
     )
 
 
-def draw_scale(axis: Axis, metric: Metric) -> Markup:
+def draw_scale(axis: Scale, metric: Metric) -> Markup:
     """Draw the figures below the strips."""
     texts = [
         Markup('<text x="{}%" y="14" text-anchor="middle">{}</text>').format(
@@ -107,7 +107,7 @@ class Series:
     dots: bool = False
 
 
-def draw_plot(across: Axis, up: Axis, series: Iterable[Series], label: str) -> Markup:
+def draw_plot(across: Scale, up: Scale, series: Iterable[Series], label: str) -> Markup:
     """Draw lines and dots in a frame that takes any shape."""
     parts = [
         Markup('<path class="grid" d="M0 {0}H100"/>').format(round(100 - up.place(tick), 2))

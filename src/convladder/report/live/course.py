@@ -20,8 +20,8 @@ from convladder.core.tasks import (
     Stopping,
     WarningText,
 )
-from convladder.report.live.pace import Pace
 from convladder.report.live.running import Row, Running
+from convladder.report.live.time_left import TimeLeft
 from convladder.report.telling import came_to
 from convladder.report.trial_displays import TRAINING
 from convladder.results.folders import TrialKey
@@ -30,7 +30,7 @@ MOST_LINES = 8  # of what happened last
 LEAST_SECONDS = 5.0  # of work, before it is said how long the rest takes
 
 
-class Line(NamedTuple):
+class Remark(NamedTuple):
     """Something that happened. warns : it is not as it should be."""
 
     text: str
@@ -61,14 +61,20 @@ class Course:
         self.running: dict[TrialKey, Running] = {}
         self.ended: dict[TrialKey, Ended] = {}
         self.failed: dict[TrialKey, str] = {}
-        self.lines: deque[Line] = deque(maxlen=MOST_LINES)
-        self._pace = Pace()
+        self.lines: deque[Remark] = deque(maxlen=MOST_LINES)
+        self._time_left = TimeLeft()
         self._seconds: float | None = None
 
     def expect(self, weights: Mapping[TrialKey, float], seconds: float | None = None) -> None:
-        """Take note of the trials to come, how much work each is, and the seconds for all."""
+        """Take note of the trials to come, how much work each is, and the seconds for all.
+
+        Where all are of other rungs than before, as in the test after a search, the unit of their
+        work is another: how long they take is measured anew.
+        """
+        if self.expected and _rungs(self.expected).isdisjoint(_rungs(weights)):
+            self._time_left = TimeLeft()
         self.expected, self._seconds = dict(weights), seconds
-        self._pace.expect(weights)
+        self._time_left.expect(weights)
         self._round_began = self._clock()
 
     def follow(self, event: Event) -> None:
@@ -90,9 +96,9 @@ class Course:
                 self.running.pop(event.key, None)
                 self._say(event.key, "took too long to save and was stopped", warns=True)
             case Notice():
-                self.lines.append(Line(event.text, event.warns))
+                self.lines.append(Remark(event.text, event.warns))
             case Stopping():
-                self.lines.append(Line("Stopping and saving …"))
+                self.lines.append(Remark("Stopping and saving …"))
             case _:
                 pass
 
@@ -108,7 +114,7 @@ class Course:
         in_time = None if self._seconds is None else max(0.0, self._seconds - passed)
         over = {*self.ended, *self.failed, *self.running}
         waiting = [key for key in self.expected if key not in over]
-        left = self._pace.seconds_left(waiting, self.running)
+        left = self._time_left.seconds_left(waiting, self.running)
         if left is None or passed < LEAST_SECONDS or not self.expected:
             return in_time
         return left if in_time is None else min(left, in_time)
@@ -122,7 +128,7 @@ class Course:
         running.curve.add(row)
         running.share = TRAINING * row["epoch"] / row["epochs"]
         running.trained += row["train_seconds"]
-        self._pace.take_epoch(key, row, len(self.running))
+        self._time_left.take_epoch(key, row, len(self.running))
 
     def _take_end(self, event: Finished | Halted) -> None:
         running = self.running.pop(event.key, None) or Running(self._clock())
@@ -132,8 +138,12 @@ class Course:
         self.ended[event.key] = Ended(value if known else None, isinstance(event, Finished))
         self.failed.pop(event.key, None)
         took = self._clock() - running.since
-        self._pace.take_end(event.key, took, running)
+        self._time_left.take_end(event.key, took, running)
         self._say(event.key, f"{came_to(event, last)}, {elapsed(took)}")
 
     def _say(self, key: TrialKey, text: str, *, warns: bool = False) -> None:
-        self.lines.append(Line(f"{key.rung}, {key.name}: {text}", warns))
+        self.lines.append(Remark(f"{key.rung}, {key.name}: {text}", warns))
+
+
+def _rungs(keys: Iterable[TrialKey]) -> set[str]:
+    return {key.rung for key in keys}

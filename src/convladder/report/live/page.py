@@ -18,7 +18,7 @@ from convladder.report.live import machine
 from convladder.report.live.course import Course, Ended
 from convladder.report.live.rendering import render
 from convladder.report.live.running import Row
-from convladder.report.live.view import Subject, view
+from convladder.report.live.view import Watched, view
 from convladder.report.live.writer import Writer
 from convladder.results import folders, outputs, provenance
 from convladder.results.folders import TrialKey
@@ -49,20 +49,20 @@ class LivePage:
 
     def __init__(
         self,
-        subject: Subject,
+        watched: Watched,
         place: Callable[[TrialKey], Path],
         *,
         climb: Path | None = None,
         say: Callable[[str], None] = lambda text: None,
         on_page: OnPage | None = None,
     ) -> None:
-        self._subject, self._place, self._climb = subject, place, climb
-        self._path = subject.folder / folders.LIVE
-        self._made_folder = not subject.folder.exists()
+        self._watched, self._place, self._climb = watched, place, climb
+        self._path = watched.folder / folders.LIVE
+        self._made_folder = not watched.folder.exists()
         self._say, self._is_ours = say, not self._path.exists() or _is_page(self._path)
         self._lock = threading.Lock()
         self._course = Course(self._read_earlier)
-        self._standings = InterimStandings(subject.metric)
+        self._standings = InterimStandings(watched.metric)
         self._taken: set[TrialKey] = set()
         self._looks = True  # for what earlier commands have finished
         self._state, self._why, self._has_begun = "running", "", False
@@ -120,7 +120,7 @@ class LivePage:
             return
         self._has_begun = True
         if self._is_ours:
-            files.make_folder(self._subject.folder)
+            files.make_folder(self._watched.folder)
             self._writer.start()
             self._say(f"live page: {self._path}")
         else:
@@ -130,20 +130,20 @@ class LivePage:
         """Remove the folder of a training that has nothing, if this page has made it."""
         if self._made_folder:
             with contextlib.suppress(OSError):  # a person has put something there, or stands in it
-                self._subject.folder.rmdir()
+                self._watched.folder.rmdir()
 
     def _is_all_there_is(self) -> bool:
         """Whether a training was ended before anything of it was saved."""
-        folder = self._subject.folder
+        folder = self._watched.folder
         kept = [*folder.iterdir()] if folder.is_dir() else []
         saved = folders.unfinished(folder).exists() or kept != [self._path]
         return self._state != "ended" and not saved
 
     def _render(self) -> bytes:
         self._take_finished()
-        found = machine.measure(self._subject.folder)
+        found = machine.measure(self._watched.folder)
         with self._lock:
-            shown = view(self._subject, self._course, self._standings, found)
+            shown = view(self._watched, self._course, self._standings, found)
         return render(
             "live.html",
             **shown,
@@ -170,8 +170,8 @@ class LivePage:
             finished = [key for key, each in self._course.ended.items() if each.finished]
             looks, self._looks = self._looks, False
         if looks and self._climb is not None:
-            finished += _finished_in(self._climb, self._subject.rungs)
-        of_rungs = [key for key in finished if key.rung in self._subject.rungs]
+            finished += _finished_in(self._climb, self._watched.rungs)
+        of_rungs = [key for key in finished if key.rung in self._watched.rungs]
         return [key for key in dict.fromkeys(of_rungs) if key not in self._taken]
 
     def _read_earlier(self, key: TrialKey) -> list[Row]:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from convladder.core.formatting import elapsed, plural
 from convladder.core.metrics import Metric
 from convladder.report.live import charts
-from convladder.report.live.charts import Axis, Series
+from convladder.report.live.charts import Scale, Series
 from convladder.report.live.course import Course, Ended
 from convladder.report.live.machine import Machine
 from convladder.report.live.running import Row, Running
@@ -30,7 +30,7 @@ Values = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Subject:
+class Watched:
     """What a live page is of.
 
     folder : into which it is written. title, about : what stands at its top. metric : by which
@@ -59,18 +59,18 @@ class Plot:
     last: str
 
 
-def view(subject: Subject, course: Course, standings: InterimStandings, machine: Machine) -> Values:
+def view(watched: Watched, course: Course, standings: InterimStandings, machine: Machine) -> Values:
     """Return what the template takes besides the state of the command."""
-    metric = subject.metric
-    done, total, what = _count(subject, course, standings)
+    metric = watched.metric
+    done, total, what = _count(watched, course, standings)
     left, running = course.seconds_left, list(course.running.items())
     share = min(1.0, (done + sum(each.share for _, each in running)) / total) if total else None
-    rows, scale = _ladder(subject, course, standings)
+    rows, scale = _ladder(watched, course, standings)
     failed = [(f"{key.rung}, {key.name}", error) for key, error in course.failed.items()]
     return {
-        "subject": subject,
+        "watched": watched,
         "metric": metric,
-        "tab": f"{_part(share, done, total)}{subject.title}",
+        "tab": f"{_part(share, done, total)}{watched.title}",
         "progress": _progress(done, total, what, running),
         "share": share,
         "left": "not known yet" if left is None else f"about {elapsed(left)}",
@@ -79,8 +79,8 @@ def view(subject: Subject, course: Course, standings: InterimStandings, machine:
         "failed": failed[:MOST_FAILED],
         "rows": rows,
         "scale": scale,
-        "dot": "fold" if subject.folds else "seed",
-        "candidates": _candidates(subject, course),
+        "dot": "fold" if watched.folds else "seed",
+        "candidates": _candidates(watched, course),
         "panels": [_panel(key, each, metric) for key, each in running[:MOST_PANELS]],
         "more": max(0, len(running) - MOST_PANELS),
         "dashed": any(metric.column in (each.curve.last or {}) for _, each in running),
@@ -89,20 +89,20 @@ def view(subject: Subject, course: Course, standings: InterimStandings, machine:
 
 
 def _count(
-    subject: Subject, course: Course, standings: InterimStandings
+    watched: Watched, course: Course, standings: InterimStandings
 ) -> tuple[int, int | None, str]:
     """Return how many trials have ended, and of how many; None where that is open."""
-    if not subject.rungs:
+    if not watched.rungs:
         return len(course.ended), 1, "trial"
-    if subject.searches and not _tests_winner(subject, course):
+    if watched.searches and not _tests_winner(watched, course):
         known = {key for key in course.ended if _is_candidate(key)}
         expected = {key for key in course.expected if _is_candidate(key)}
         return len(known), len(known | expected) if expected else None, "candidate"
     return len(standings.values), len({*standings.values, *course.expected}), "trial"
 
 
-def _tests_winner(subject: Subject, course: Course) -> bool:
-    return any(key.rung in subject.rungs for key in (*course.expected, *course.ended))
+def _tests_winner(watched: Watched, course: Course) -> bool:
+    return any(key.rung in watched.rungs for key in (*course.expected, *course.ended))
 
 
 def _progress(
@@ -124,21 +124,21 @@ def _epoch(row: Row | None) -> str:
 
 
 def _ladder(
-    subject: Subject, course: Course, standings: InterimStandings
+    watched: Watched, course: Course, standings: InterimStandings
 ) -> tuple[list[Values], Markup]:
     """Return the rows of the ladder chart, and the figures below it."""
-    shows = subject.rungs and (not subject.searches or _tests_winner(subject, course))
+    shows = watched.rungs and (not watched.searches or _tests_winner(watched, course))
     if not shows:
         return [], Markup()
-    metric, values = subject.metric, standings.values
-    intervals = {rung: standings.estimate(rung) for rung in subject.rungs}
+    metric, values = watched.metric, standings.values
+    intervals = {rung: standings.estimate(rung) for rung in watched.rungs}
     ends = [end for each in intervals.values() if each for end in (each.low, each.high)]
-    axis = Axis.around([*values.values(), *ends])
+    axis = Scale.around([*values.values(), *ends])
     rows = []
-    for rung in subject.rungs:
+    for rung in watched.rungs:
         dots = [value for key, value in values.items() if key.rung == rung]
         found = intervals[rung]
-        said = _standing(rung, dots, course, subject)
+        said = _standing(rung, dots, course, watched)
         if found is not None:
             span = metric.write_range(found.low, found.high)
             said = f"{metric.write(found.mean)} ({span}) · {said}"
@@ -149,10 +149,10 @@ def _ladder(
     return rows, charts.draw_scale(axis, metric) if values else Markup()
 
 
-def _standing(rung: str, dots: Sequence[float], course: Course, subject: Subject) -> str:
+def _standing(rung: str, dots: Sequence[float], course: Course, watched: Watched) -> str:
     """Say how many of a rung's trials are finished."""
     lacking = {key for key in course.expected if key.rung == rung and key not in course.ended}
-    what = "trial" if subject.folds else "seed"
+    what = "trial" if watched.folds else "seed"
     if not dots:
         trains = any(key.rung == rung for key in course.running)
         return "in training" if trains else "not trained yet"
@@ -163,9 +163,9 @@ def _is_candidate(key: TrialKey) -> bool:
     return key.rung.startswith(CANDIDATE)
 
 
-def _candidates(subject: Subject, course: Course) -> Plot | None:
+def _candidates(watched: Watched, course: Course) -> Plot | None:
     """Draw what the candidates of a search came to, and the best so far."""
-    metric = subject.metric
+    metric = watched.metric
     found = sorted(
         (int(key.rung.removeprefix(CANDIDATE)), each.value, each.finished)
         for key, each in course.ended.items()
@@ -181,7 +181,7 @@ def _candidates(subject: Subject, course: Course) -> Plot | None:
             line.append((float(number), best))
     ended = [(float(number), value) for number, value, finished in found if finished]
     halted = [(float(number), value) for number, value, finished in found if not finished]
-    across = Axis(-0.5, max(number for number, *_ in found) + 0.5)
+    across = Scale(-0.5, max(number for number, *_ in found) + 0.5)
     label = f"{plural(len(found), 'candidate')}, {metric.title} on validation"
     if best is not None:
         label += f", the best {metric.write(best)}"
@@ -213,7 +213,7 @@ def _panel(key: TrialKey, running: Running, metric: Metric) -> Values:
     )
     label = f"{name}: {metric.title} on validation over {plural(len(rows), 'epoch')}"
     ends = ("epoch 1", f"{last['epochs']:.0f}")
-    across = Axis(1.0, max(2.0, float(last["epochs"])))
+    across = Scale(1.0, max(2.0, float(last["epochs"])))
     return {
         "name": name,
         "said": " · ".join(said),
@@ -226,9 +226,9 @@ def _points(rows: Iterable[Row], column: str) -> list[charts.Point]:
 
 
 def _plot(
-    metric: Metric, across: Axis, series: Sequence[Series], label: str, ends: tuple[str, str]
+    metric: Metric, across: Scale, series: Sequence[Series], label: str, ends: tuple[str, str]
 ) -> Plot:
-    up = Axis.around(y for each in series for _, y in each.points)
+    up = Scale.around(y for each in series for _, y in each.points)
     unit = " %" if metric.is_share else ""
     ticks = [
         (charts.write_tick(metric, tick) + unit, round(100 - up.place(tick), 2))

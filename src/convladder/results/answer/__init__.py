@@ -3,12 +3,12 @@
 from convladder.results.answer.cards import Answer, Card
 from convladder.results.answer.climbed import of_climb, of_run
 from convladder.results.answer.compared import of_comparison
-from convladder.results.answer.sentences import Figure, Sentence, plain
+from convladder.results.answer.sentences import Explained, Sentence, plain
 
 __all__ = [
     "Answer",
     "Card",
-    "Figure",
+    "Explained",
     "Sentence",
     "of_climb",
     "of_comparison",

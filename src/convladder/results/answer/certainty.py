@@ -9,7 +9,7 @@ from convladder.core.formatting import plural
 from convladder.results import advice, verdicts
 from convladder.results.answer.cards import Card
 from convladder.results.answer.naming import named
-from convladder.results.answer.sentences import Figure, Sentence
+from convladder.results.answer.sentences import Explained, Sentence
 from convladder.results.seed_runs import estimate_of
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _of_best(climb: SavedClimb, claims: Sequence[Claim]) -> Iterator[Sentence]:
 
 def of_run(run: SavedRun) -> Card:
     """Say what the interval of a single network covers."""
-    images = Figure(f"{estimate_of(run).images:,} test images", "All images of the test split.")
+    images = Explained(f"{estimate_of(run).images:,} test images", "All images of the test split.")
     sentences: tuple[Sentence, ...] = (
         ("The interval covers the choice of the ", images, ", not the choice of the seed."),
         ("Trained with another seed, the network may lie outside it.",),
@@ -68,7 +68,7 @@ def _of_one(climb: SavedClimb) -> Iterator[Sentence]:
         yield ("The interval covers the choice of seeds and test images.",)
     if expected := standing.next_network:
         metric = standing.metric
-        figure = Figure(
+        figure = Explained(
             metric.write_range(expected.low, expected.high),
             "Where one more network would land on these test images, 95 times out of 100.",
         )
@@ -106,11 +106,11 @@ def _largest_of(claims: Sequence[Claim]) -> Claim:
 def _tell(found: Claim, of_what: str, first: str = "") -> Sentence:
     """Tell a difference with its interval and its verdict."""
     difference, metric = found.difference, found.metric
-    size = Figure(
+    size = Explained(
         f"{metric.write_difference(difference.difference)}{metric.unit}",
         f"The {metric.title} of {found.name} less that of {found.reference}, on test.",
     )
-    bounds = Figure(
+    bounds = Explained(
         metric.write_bounds(difference.family_low or 0.0, difference.family_high or 0.0),
         "The 95 % interval. All such intervals of differences on clean images hold at once in 95 "
         f"of 100 such {of_what}.",
@@ -141,7 +141,9 @@ def missed(claims: Sequence[Claim], setup: str) -> Iterator[Sentence]:
     which = ", depending on the pair." if " to " in told else "."
     yield (
         f"With {setup}, true differences under ",
-        Figure(told, "The smallest true difference that this setup would find 4 times out of 5."),
+        Explained(
+            told, "The smallest true difference that this setup would find 4 times out of 5."
+        ),
         f" are easily missed{which}",
     )
 

@@ -11,7 +11,7 @@ from convladder.data.quality.remarks import MOST_REJECTED
 from convladder.data.source import NAMED_SET
 from convladder.results.answer.cards import Answer, Card
 from convladder.results.answer.naming import MOST_NAMED, are
-from convladder.results.answer.sentences import Figure, Sentence
+from convladder.results.answer.sentences import Explained, Sentence
 
 if TYPE_CHECKING:
     from convladder.data.quality.checks import DataCheck
@@ -38,7 +38,7 @@ def title_of(check: DataCheck) -> str:
 
 def _first(check: DataCheck) -> Card:
     if not check.findings:
-        files = Figure(
+        files = Explained(
             f"{check.files['files']:,} files", "All files at the place that was checked."
         )
         nothing = "no broken files, copies, leaks or odd images were found."
@@ -50,22 +50,22 @@ def _first(check: DataCheck) -> Card:
     return Card(f"Fix first: {first.title}", tuple(sentences))
 
 
-def _named(findings: Sequence[Finding]) -> Iterator[str | Figure]:
+def _named(findings: Sequence[Finding]) -> Iterator[str | Explained]:
     """Name a few problems with their counts, and say how many more there are."""
     for number, finding in enumerate(findings[:MOST_NAMED]):
         yield f"{', ' if number else ''}{finding.title} "
-        yield Figure(f"({len(finding.rows):,})", f"How many there are: {finding.title}.")
+        yield Explained(f"({len(finding.rows):,})", f"How many there are: {finding.title}.")
     if len(findings) > MOST_NAMED:
         more = f"{len(findings) - MOST_NAMED} more"
         yield " and "
-        yield Figure(more, "Other kinds of problems. They are in the table below.")
+        yield Explained(more, "Other kinds of problems. They are in the table below.")
 
 
 def _example(finding: Finding) -> Sentence:
     """Say how many there are, and name the first."""
     row, count = finding.rows[0], len(finding.rows)
     unit = "pair" if "other_path" in row else "file" if "path" in row else "class"
-    figure = Figure(plural(count, unit), f"How many there are: {finding.title}.")
+    figure = Explained(plural(count, unit), f"How many there are: {finding.title}.")
     names = [str(row[key]) for key in ("path", "other_path") if key in row] or [row["label"]]
     such_as = ", such as " if count > 1 else ": "
     return (figure, f"{such_as}{' and '.join(names)}.")
@@ -74,7 +74,7 @@ def _example(finding: Finding) -> Sentence:
 def _training(check: DataCheck) -> Card:
     """Say whether training would start, and what to do where it would not."""
     files = check.files
-    read = Figure(
+    read = Explained(
         f"{files['accepted']:,} of {files['accepted'] + files['rejected']:,} images",
         "How many images could be read, of all that are there.",
     )
@@ -103,23 +103,25 @@ def _refusals(check: DataCheck) -> Iterator[Sentence]:
 def _images(check: DataCheck) -> Card:
     """Say what images there are: how many of each class, and of what size."""
     totals = {name: sum(each.values()) for name, each in check.counts.items()}
-    images = Figure(plural(sum(totals.values()), "image"), "All images that could be read.")
-    classes = Figure(plural(len(totals), "class"), "All classes that the images have.")
+    images = Explained(plural(sum(totals.values()), "image"), "All images that could be read.")
+    classes = Explained(plural(len(totals), "class"), "All classes that the images have.")
     sentences: list[Sentence] = [(images, " in ", classes, *_extremes(totals), ".")]
     formats, sizes = list(check.properties["format"]), check.properties["size"]
     if sizes:
         sentences.append((f"{', '.join(formats[:MOST_NAMED])}; ", _sizes(sizes), "."))
-    shape = Figure(" × ".join(map(str, check.bank.form.shape)), "Height, width and channels.")
+    shape = Explained(" × ".join(map(str, check.bank.form.shape)), "Height, width and channels.")
     sentences.append(("A network sees them as ", shape, "."))
     return Card("Your images", tuple(sentences))
 
 
-def _sizes(sizes: Mapping[str, int]) -> Figure:
+def _sizes(sizes: Mapping[str, int]) -> Explained:
     """Say how many sizes there are, or the only one."""
     if len(sizes) == 1:
-        return Figure(f"all {next(iter(sizes)).replace('x', ' × ')}", "Width and height in pixels.")
+        return Explained(
+            f"all {next(iter(sizes)).replace('x', ' × ')}", "Width and height in pixels."
+        )
     commonest = next(iter(sizes)).replace("x", " × ")
-    return Figure(
+    return Explained(
         f"{len(sizes):,} sizes", f"Width and height in pixels. The commonest is {commonest}."
     )
 
@@ -128,7 +130,7 @@ def _extremes(totals: Mapping[str, int]) -> Sentence:
     """Name the smallest class and the largest, unless all are of one size."""
     least, most = min(totals, key=totals.__getitem__), max(totals, key=totals.__getitem__)
     if totals[least] == totals[most]:
-        return (", ", Figure(f"{totals[most]:,} of each", "Images of every class."))
-    smallest = Figure(f"{totals[least]:,}", "Images of the smallest class.")
-    largest = Figure(f"{totals[most]:,}", "Images of the largest class.")
+        return (", ", Explained(f"{totals[most]:,} of each", "Images of every class."))
+    smallest = Explained(f"{totals[least]:,}", "Images of the smallest class.")
+    largest = Explained(f"{totals[most]:,}", "Images of the largest class.")
     return (", from ", smallest, f" ({least}) to ", largest, f" ({most})")

@@ -15,7 +15,7 @@ from convladder.evaluation import label_errors, mistakes
 from convladder.evaluation.robustness import Robustness
 from convladder.evaluation.wording import where
 from convladder.results.answer.cards import Card
-from convladder.results.answer.sentences import Figure, Sentence, share
+from convladder.results.answer.sentences import Explained, Sentence, share
 from convladder.results.seed_runs import SeedRun, not_trained_on
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _disputed_labels(suspect: Suspect) -> Iterator[Sentence]:
     found = label_errors.suspects(not_trained_on(suspect.seeds))
     count = int((found["split"] == "test").sum())
     if count:
-        figure = Figure(
+        figure = Explained(
             f"labels of {plural(count, 'test image')}",
             "The networks are as confident in another class as they usually are when it is right.",
         )
@@ -86,10 +86,10 @@ def _worst_corruption(suspect: Suspect) -> Iterator[Sentence]:
     best = max(better, key=lambda other: better[other], default=None)
     told: Sentence = ()
     if best is not None and better[best] > _mean(own, name):
-        told = (f" ({best}: ", Figure(percent(better[best]), meaning), ")")
+        told = (f" ({best}: ", Explained(percent(better[best]), meaning), ")")
     yield (
         f"On {where(name)} its accuracy falls to ",
-        Figure(percent(_mean(own, name)), meaning),
+        Explained(percent(_mean(own, name)), meaning),
         *told,
         ".",
     )
@@ -106,7 +106,7 @@ def _confused_classes(suspect: Suspect) -> Iterator[Sentence]:
         count = len(pair.rows)
         if count >= LEAST_MISTAKES:
             of_class = f"of {pair.share.images:,} test images of {pair.label}"
-            figure = Figure(f"{count:,} {of_class}", share(pair.share, "Of this class").meaning)
+            figure = Explained(f"{count:,} {of_class}", share(pair.share, "Of this class").meaning)
             yield ("It took ", figure, f" for {pair.predicted}.")
 
 
@@ -118,7 +118,7 @@ def _small_classes(suspect: Suspect) -> Iterator[Sentence]:
     name = min(small, key=lambda each: small[each].images)
     own = small[name]
     images = plural(own.images, "test image")
-    bounds = Figure(
+    bounds = Explained(
         f"{100 * own.low:.0f} to {100 * own.high:.0f} %",
         f"The 95 % interval of the share of {name} that it gets right.",
     )

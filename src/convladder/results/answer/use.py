@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from convladder.core.metrics import ACCURACY, of_class
 from convladder.results import next_steps
 from convladder.results.answer.cards import Card
-from convladder.results.answer.sentences import Figure, Sentence, interval, value
+from convladder.results.answer.sentences import Explained, Sentence, interval, value
 from convladder.results.seed_runs import estimate_of
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _why_of_groups(compared: RunComparison, best: GroupSummary) -> Iterator[Sent
     """Say why it is this group: best on validation, of those that are not shown to be worse."""
     metric = best.metric
     top = max(compared.standings.values(), key=lambda each: metric.as_score(each.validation))
-    figure = Figure(metric.write(top.validation), ON_VALIDATION)
+    figure = Explained(metric.write(top.validation), ON_VALIDATION)
     if top is best:
         yield ("Chosen because it is best on validation (", figure, ").")
     else:
@@ -84,7 +84,7 @@ def _how_good(found: Estimate, metric: Metric, tested: str, *, in_folds: bool = 
 def _why(climb: SavedClimb, best: GroupSummary) -> Iterator[Sentence]:
     """Say why it is this rung and no other."""
     metric = best.metric
-    chosen = Figure(metric.write(best.validation), ON_VALIDATION)
+    chosen = Explained(metric.write(best.validation), ON_VALIDATION)
     single = any(len(each.runs) == 1 for each in climb.standings.values())
     of_these = ", of the rungs with two networks or more" if single else ""
     yield ("Chosen because it is best on validation (", chosen, f"){of_these}.")
@@ -101,8 +101,8 @@ def _bought_with(climb: SavedClimb, name: str) -> Iterator[Sentence]:
         return
     bought = of_class(other, metric.of_class)
     meaning = "On test, averaged over the networks that were trained."
-    value_of_other = Figure(bought.write(climb.lineup.mean_of(name, bought)), meaning)
-    accuracy = Figure(ACCURACY.write(climb.standings[name].accuracy), meaning)
+    value_of_other = Explained(bought.write(climb.lineup.mean_of(name, bought)), meaning)
+    accuracy = Explained(ACCURACY.write(climb.standings[name].accuracy), meaning)
     yield (f"Its {bought.title} is ", value_of_other, ", and its accuracy ", accuracy, ".")
 
 
@@ -113,7 +113,7 @@ def _luck(climb: SavedClimb) -> Iterator[Sentence]:
         return
     metric = climb.lineup.metric
     too = "low" if metric.lower_is_better else "high"
-    size = Figure(
+    size = Explained(
         metric.write_size(luck), "Estimated by choosing with all seeds but one, for each in turn."
     )
     yield ("Its test figure may be about ", size, f" too {too}: the same seeds have chosen it.")
@@ -145,5 +145,7 @@ def _smaller(climb: SavedClimb, best: GroupSummary) -> Iterator[Sentence]:
         return
     times = best.price.parameters / climb.standings[start].price.parameters
     if times > ALIKE:
-        figure = Figure(f"{times:.3g} times", "As many parameters as the start of the ladder has.")
+        figure = Explained(
+            f"{times:.3g} times", "As many parameters as the start of the ladder has."
+        )
         yield (f"It is not shown to be better than {start}, and has ", figure, " its parameters.")

@@ -11,7 +11,7 @@ import pytest
 from convladder.core import files
 from convladder.core.ladder import load_ladder
 from convladder.results import answer, folders
-from convladder.results.answer import Figure, plain
+from convladder.results.answer import Explained, plain
 from convladder.results.folders import TrialKey
 from convladder.results.saved_climb import SavedClimb
 from convladder.results.saved_run import SavedRun, write_arrays
@@ -110,7 +110,7 @@ def test_every_figure_says_what_it_is(tmp_path: Path) -> None:
         for card in found.cards
         for sentence in card.sentences
         for part in sentence
-        if isinstance(part, Figure)
+        if isinstance(part, Explained)
     ]
     assert len(figures) > 5
     assert all(figure.meaning.endswith(".") for figure in figures)

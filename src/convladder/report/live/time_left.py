@@ -10,7 +10,7 @@ from convladder.report.trial_displays import TRAINING
 from convladder.results.folders import TrialKey
 
 
-class Pace:
+class TimeLeft:
     """How long trials take: their epochs, by how much work these are, and the rest of each."""
 
     def __init__(self) -> None:
