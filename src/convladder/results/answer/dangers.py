@@ -15,6 +15,7 @@ from convladder.evaluation import label_errors, mistakes
 from convladder.evaluation.robustness import Robustness
 from convladder.evaluation.wording import where
 from convladder.results.answer.cards import Card
+from convladder.results.answer.naming import few
 from convladder.results.answer.sentences import Explained, Sentence, share
 from convladder.results.seed_runs import SeedRun, not_trained_on
 
@@ -52,7 +53,8 @@ def of_climb(climb: SavedClimb) -> Card:
 
 def of_network(suspect: Suspect, data: Mapping[str, Any]) -> Card:
     """Say what to watch out for with a network."""
-    found = [*_leaks(data), *(said for kind in _KINDS for said in kind(suspect))]
+    of_data = [*_leaks(data), *_untested_classes(suspect, data)]
+    found = [*of_data, *(said for kind in _KINDS for said in kind(suspect))]
     if not found:
         return Card("Watch out", (("Nothing stands out among its mistakes.",),))
     return Card("Watch out", tuple(islice(found, MOST)), note=DESCRIBED)
@@ -61,6 +63,13 @@ def of_network(suspect: Suspect, data: Mapping[str, Any]) -> Card:
 def _leaks(data: Mapping[str, Any]) -> Iterator[Sentence]:
     if any(note.startswith("kept a leak") for note in data["notes"]):
         yield ("Train and test overlap and were kept so: test accuracy may be too high.",)
+
+
+def _untested_classes(suspect: Suspect, data: Mapping[str, Any]) -> Iterator[Sentence]:
+    tested = set(suspect.shown.tested["label"])
+    untested = [name for name in data["class_names"] if name not in tested]
+    if untested:
+        yield (f"No test image is of {few(untested, 'classes')}: the accuracy there is unknown.",)
 
 
 def _disputed_labels(suspect: Suspect) -> Iterator[Sentence]:

@@ -113,10 +113,12 @@ def _luck(climb: SavedClimb) -> Iterator[Sentence]:
         return
     metric = climb.lineup.metric
     too = "low" if metric.lower_is_better else "high"
-    size = Explained(
-        metric.write_size(luck), "Estimated by choosing with all seeds but one, for each in turn."
+    told = Explained(
+        f"too {too}",
+        f"By about {metric.write_size(luck)}: estimated by choosing with all seeds but one, for "
+        "each in turn.",
     )
-    yield ("Its test figure may be about ", size, f" too {too}: the same seeds have chosen it.")
+    yield ("Its test figure may be ", told, ": the same seeds have chosen it.")
 
 
 def _higher_on_test(

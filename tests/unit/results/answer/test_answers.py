@@ -149,6 +149,15 @@ def test_kept_leaks_come_first_and_three_dangers_are_told_at_most(tmp_path: Path
     assert card.note == "This describes the test images. It is not checked for chance."
 
 
+def test_classes_that_no_test_image_has_are_named(tmp_path: Path) -> None:
+    climb = climb_of(tmp_path, images=400, lenet5=1.0, max_pooling=1.0)
+    about = files.read_json(climb.folder / "climb.json")
+    about["data"]["class_names"] += ["fish", "owl"]
+    files.write_json(climb.folder / "climb.json", about)
+    told = said(answer.of_climb(SavedClimb(climb.folder)).cards[2].sentences)
+    assert told == "No test image is of fish and owl: the accuracy there is unknown."
+
+
 def test_nothing_to_watch_out_for_is_said(tmp_path: Path) -> None:
     climb = climb_of(tmp_path, images=400, lenet5=1.0, max_pooling=1.0)
     card = answer.of_climb(climb).cards[2]
