@@ -50,9 +50,7 @@ house: .venv/installed-dev
 	$(BIN)/python docs/house.py
 
 pictures: .venv/installed-dev
-	rm -rf .venv/demo
-	$(BIN)/convladder climb digits $(DEMO) --out .venv/demo
-	$(BIN)/python docs/make_pictures.py .venv/demo
+	$(BIN)/python docs/make_pictures.py
 	CONVLADDER_PICTURES=$(CURDIR)/docs $(BIN)/python -m pytest tests/system/browser/test_story.py
 
 notebooks: .venv/installed-dev
