@@ -5,7 +5,7 @@ A panel is a row of a section and a template `panels/NAME.html`, which is given 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,14 @@ class Panel:
     values: Callable[[Subject], Values]
 
 
+@dataclass(frozen=True)
+class Commonest:
+    """The class that most test images have: None if several have as many. share : of all images."""
+
+    name: str | None
+    share: float
+
+
 def show(subject: Subject) -> Values:
     """Return the panels of each section, and all that is in them."""
     shown: Values = {
@@ -65,10 +73,19 @@ def show(subject: Subject) -> Values:
         "shown": subject.run,
         "shown_as": trial_name(subject.run),
         "test": subject.pooled.figures,
+        "commonest": _commonest(subject.pooled.figures),
     }
     for panel in (panel for panels in SECTIONS.values() for panel in panels):
         shown |= panel.values(subject)
     return shown
+
+
+def _commonest(test: Mapping[str, Any]) -> Commonest:
+    """Return which class most test images have, and how many of all."""
+    counts = {name: row["images"] for name, row in test["classes"].items()}
+    most = max(counts.values())
+    names = [name for name, count in counts.items() if count == most]
+    return Commonest(names[0] if len(names) == 1 else None, most / test["images"])
 
 
 def _confusion(subject: Subject) -> Values:

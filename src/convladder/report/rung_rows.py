@@ -11,8 +11,17 @@ from convladder.core.metrics import Metric
 from convladder.results.group_summary import Claim, GroupSummary
 from convladder.results.saved_climb import SavedClimb
 
-STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # on which an axis ends
+STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # of an axis
 PARTS = 6  # of an axis, about
+MOST_TICKS = 4
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A value that is written along an axis. place : in percent of it."""
+
+    place: float
+    text: str
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,30 @@ class Axis:
     def place(self, value: float) -> float:
         """Return where a value stands, in percent of the axis."""
         return 100 * min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
+
+    @property
+    def ticks(self) -> tuple[Tick, ...]:
+        """Two to four round values; the ends where the axis has fewer."""
+        found = next(
+            (each for step in STEPS if len(each := self._multiples(step)) <= MOST_TICKS), ()
+        )
+        values = found if len(found) > 1 else (self.low, self.high)
+        digits = max(map(self._digits, values))
+        unit = " %" if self.metric.is_share else ""
+        return tuple(
+            Tick(self.place(value), f"{self.metric.per_unit * value:.{digits}f}{unit}")
+            for value in values
+        )
+
+    def _multiples(self, step: float) -> tuple[float, ...]:
+        """Return the multiples of a step that are on the axis."""
+        first, last = (round(end / step, 6) for end in (self.low, self.high))
+        return tuple(step * number for number in range(math.ceil(first), math.floor(last) + 1))
+
+    def _digits(self, value: float) -> int:
+        """Return how many digits after the point a value on a step takes."""
+        written = f"{self.metric.per_unit * value:.3f}".rstrip("0")
+        return len(written.partition(".")[2])
 
     def __str__(self) -> str:
         span = self.metric.per_unit * (self.high - self.low)
