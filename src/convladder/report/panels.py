@@ -31,6 +31,7 @@ from convladder.results.saved_run import SavedRun
 from convladder.results.seed_runs import SeedRun, measure_curves, trial_name
 
 WANTED = (0.9, 0.95, 0.99)  # accuracies for which a threshold is shown, and coverages of sets
+MOST_LISTED = 200  # pairs of classes in a table of mistakes
 
 Values = dict[str, Any]
 
@@ -92,7 +93,8 @@ def _confusion(subject: Subject) -> Values:
     test = subject.pooled.figures
     matrix, classes = np.array(test["confusion_matrix"]), list(test["classes"])
     subject.pictures.keep_chart("confusion", plots.draw_confusion(matrix, classes))
-    return {"confusion": confusion_picture.picture_of(matrix, classes)}
+    picture = confusion_picture.picture_of(matrix, classes)
+    return {"confusion": picture, "layout": confusion_picture, "most_listed": MOST_LISTED}
 
 
 def _classes(subject: Subject) -> Values:
@@ -123,6 +125,9 @@ def _gallery(subject: Subject) -> Values:
     return {
         "gallery": mistake_gallery.gather(subject.pooled, subject.run, subject.seeds),
         "seeds": len(subject.seeds),
+        "disputed": mistake_gallery.DISPUTED,
+        "worst": mistake_gallery.WORST,
+        "confused": mistake_gallery.CONFUSED,
     }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from statistics import median
 
@@ -11,9 +12,9 @@ from convladder.core.metrics import Metric
 from convladder.results.group_summary import Claim, GroupSummary
 from convladder.results.saved_climb import SavedClimb
 
-STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # of an axis
 PARTS = 6  # of an axis, about
 MOST_TICKS = 4
+FINEST = -3  # power of ten of the smallest step on which an axis ends
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,9 @@ class Axis:
     @property
     def ticks(self) -> tuple[Tick, ...]:
         """Two to four round values; the ends where the axis has fewer."""
-        found = next(
-            (each for step in STEPS if len(each := self._multiples(step)) <= MOST_TICKS), ()
-        )
-        values = found if len(found) > 1 else (self.low, self.high)
+        step = next(each for each in _steps() if len(self._multiples(each)) <= MOST_TICKS)
+        found = [step * number for number in self._multiples(step)]
+        values = found if len(found) > 1 else [self.low, self.high]
         digits = max(map(self._digits, values))
         unit = " %" if self.metric.is_share else ""
         return tuple(
@@ -50,10 +50,10 @@ class Axis:
             for value in values
         )
 
-    def _multiples(self, step: float) -> tuple[float, ...]:
-        """Return the multiples of a step that are on the axis."""
+    def _multiples(self, step: float) -> range:
+        """Return which multiples of a step are on the axis."""
         first, last = (round(end / step, 6) for end in (self.low, self.high))
-        return tuple(step * number for number in range(math.ceil(first), math.floor(last) + 1))
+        return range(math.ceil(first), math.floor(last) + 1)
 
     def _digits(self, value: float) -> int:
         """Return how many digits after the point a value on a step takes."""
@@ -92,12 +92,18 @@ class RungRow:
         return f"{verdict}-row" if verdict in ("better", "worse") else ""
 
 
+def _steps() -> Iterator[float]:
+    """Yield round steps, the smallest first: 1, 2 and 5 times each power of ten."""
+    for power in itertools.count(FINEST):
+        yield from (digit * 10.0**power for digit in (1, 2, 5))
+
+
 def axis_of(standings: Mapping[str, GroupSummary]) -> Axis:
     """Return an axis that holds all intervals and all dots, and ends on round numbers."""
     metric = next(iter(standings.values())).metric
     low = min(min(each.estimate.low, *each.run_values) for each in standings.values())
     high = max(max(each.estimate.high, *each.run_values) for each in standings.values())
-    step = next((each for each in STEPS if each * PARTS >= high - low), STEPS[-1])
+    step = next(each for each in _steps() if each * PARTS >= high - low)
     low, high = step * math.floor(low / step), step * math.ceil(high / step)
     if metric.is_share:
         low, high = max(0.0, low), min(1.0, high)
