@@ -111,4 +111,4 @@ def test_an_accuracy_stands_beside_that_of_guessing(tmp_path: Path, images: int,
 def test_the_words_of_the_first_screen_are_explained(tmp_path: Path) -> None:
     page = climb_of(tmp_path, {"lenet5": 3, "max-pooling": 3}).report()
     explained = re.findall(r"<dt>([^<]*)</dt>", page.read_text().partition("<table")[0])
-    assert explained == ["rung", "parent", "start", "seed", "validation", "test"]
+    assert explained == ["rung", "parent", "start", "seed", "validation", "test", "parameters"]
