@@ -74,14 +74,14 @@ def show(subject: Subject) -> Values:
         "shown": subject.run,
         "shown_as": trial_name(subject.run),
         "test": subject.pooled.figures,
-        "commonest": _commonest(subject.pooled.figures),
+        "commonest": commonest_class(subject.pooled.figures),
     }
     for panel in (panel for panels in SECTIONS.values() for panel in panels):
         shown |= panel.values(subject)
     return shown
 
 
-def _commonest(test: Mapping[str, Any]) -> Commonest:
+def commonest_class(test: Mapping[str, Any]) -> Commonest:
     """Return which class most test images have, and how many of all."""
     counts = {name: row["images"] for name, row in test["classes"].items()}
     most = max(counts.values())
