@@ -10,6 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 SIDE, TEXT = 26, 12  # of a cell and of a name, in units of the picture
+BASELINE = 17  # of a text, from the edge of its cell
+GAP = 6  # between a name and the cells
+COUNT, LONG_COUNT = 11, 9  # sizes of a cell's number, and of one of four digits or more
 WIDTH_OF_LETTER = 0.58  # of a name's size
 LONGEST = 22  # letters of a name that is written along a column
 MOST_NAMED = 30  # classes whose names are written along the columns
@@ -33,6 +36,10 @@ class Cell:
     @property
     def dark(self) -> bool:
         return self.share > DARK
+
+    @property
+    def number_size(self) -> int:
+        return COUNT if self.count < 1000 else LONG_COUNT
 
 
 @dataclass(frozen=True)
@@ -84,12 +91,25 @@ class ConfusionPicture:
         return self._room(self.columns)
 
     @property
+    def side(self) -> int:
+        """How wide and high all cells are together."""
+        return SIDE * self.size
+
+    @property
     def width(self) -> int:
-        return self.left + SIDE * self.size + TEXT
+        return self.left + self.side + TEXT
 
     @property
     def height(self) -> int:
-        return self.top + SIDE * self.size + TEXT
+        return self.top + self.side + TEXT
+
+    def x(self, column: int) -> int:
+        """Return where a column of cells begins."""
+        return self.left + SIDE * column
+
+    def y(self, row: int) -> int:
+        """Return where a row of cells begins."""
+        return self.top + SIDE * row
 
     @property
     def mistakes(self) -> list[Cell]:

@@ -56,6 +56,7 @@ def write_climb(results: SavedClimb) -> Path:
         results=results,
         answer=answer.of_climb(results),
         circumstances=list(headline.circumstances(results)),
+        names=[name for rung in results.ladder.rungs for name in (rung.name, *rung.takes_in)],
         axis=axis,
         rung_rows=rung_rows.rows_of(results, axis),
         changes={rung.name: rung.change for rung in results.ladder.rungs},

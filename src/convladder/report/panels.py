@@ -5,7 +5,7 @@ A panel is a row of a section and a template `panels/NAME.html`, which is given 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ from convladder.results.saved_run import SavedRun
 from convladder.results.seed_runs import SeedRun, measure_curves, trial_name
 
 WANTED = (0.9, 0.95, 0.99)  # accuracies for which a threshold is shown, and coverages of sets
+MOST_LISTED = 200  # pairs of classes in a table of mistakes
 
 Values = dict[str, Any]
 
@@ -57,6 +58,14 @@ class Panel:
     values: Callable[[Subject], Values]
 
 
+@dataclass(frozen=True)
+class Commonest:
+    """The class that most test images have: None if several have as many. share : of all images."""
+
+    name: str | None
+    share: float
+
+
 def show(subject: Subject) -> Values:
     """Return the panels of each section, and all that is in them."""
     shown: Values = {
@@ -65,17 +74,27 @@ def show(subject: Subject) -> Values:
         "shown": subject.run,
         "shown_as": trial_name(subject.run),
         "test": subject.pooled.figures,
+        "commonest": commonest_class(subject.pooled.figures),
     }
     for panel in (panel for panels in SECTIONS.values() for panel in panels):
         shown |= panel.values(subject)
     return shown
 
 
+def commonest_class(test: Mapping[str, Any]) -> Commonest:
+    """Return which class most test images have, and how many of all."""
+    counts = {name: row["images"] for name, row in test["classes"].items()}
+    most = max(counts.values())
+    names = [name for name, count in counts.items() if count == most]
+    return Commonest(names[0] if len(names) == 1 else None, most / test["images"])
+
+
 def _confusion(subject: Subject) -> Values:
     test = subject.pooled.figures
     matrix, classes = np.array(test["confusion_matrix"]), list(test["classes"])
     subject.pictures.keep_chart("confusion", plots.draw_confusion(matrix, classes))
-    return {"confusion": confusion_picture.picture_of(matrix, classes)}
+    picture = confusion_picture.picture_of(matrix, classes)
+    return {"confusion": picture, "layout": confusion_picture, "most_listed": MOST_LISTED}
 
 
 def _classes(subject: Subject) -> Values:
@@ -106,6 +125,9 @@ def _gallery(subject: Subject) -> Values:
     return {
         "gallery": mistake_gallery.gather(subject.pooled, subject.run, subject.seeds),
         "seeds": len(subject.seeds),
+        "disputed": mistake_gallery.DISPUTED,
+        "worst": mistake_gallery.WORST,
+        "confused": mistake_gallery.CONFUSED,
     }
 
 

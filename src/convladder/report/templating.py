@@ -6,14 +6,15 @@ import base64
 import functools
 import hashlib
 import io
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from PIL import Image
 
 from convladder.core import files
@@ -91,6 +92,16 @@ def _short_change(change: Mapping[str, Any]) -> str:
     return _change({key.rsplit(".", 1)[-1]: value for key, value in change.items()})
 
 
+def _unbroken(text: str, names: Iterable[str]) -> Markup:
+    """Keep names whole that a line could break at their hyphens."""
+    found = [re.escape(str(escape(name))) for name in names if "-" in name]
+    if not found:
+        return escape(text)
+    longest_first = "|".join(sorted(found, key=len, reverse=True))
+    whole = re.compile(rf"(?<![\w-])(?:{longest_first})(?![\w-])")
+    return Markup(whole.sub(r'<span class="unbroken">\g<0></span>', str(escape(text))))
+
+
 def _p_value(value: float | None) -> str:
     if value is None:
         return ""
@@ -120,4 +131,5 @@ _FILTERS: dict[str, Callable[..., str]] = {
     "change": _change,
     "value": written,
     "short_change": _short_change,
+    "unbroken": _unbroken,
 }

@@ -113,7 +113,7 @@ def test_a_page_and_a_table_are_written(rungs: Path) -> None:
     done = compare("lenet5", "batch-norm", "--out", "out", cwd=rungs)
     assert "better" in done.stdout
     page = (rungs / "out/report.html").read_text()
-    assert re.search("<h1>batch-norm is better than lenet5 by .* points on the same 400", page)
+    assert re.search(">batch-norm</span> is better than lenet5 by .* points on the same 400", page)
     assert "<script" not in page
     assert page.count("<svg") == 1
     assert (rungs / "out/plots/comparison.png").exists()
