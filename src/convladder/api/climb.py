@@ -121,8 +121,14 @@ class Climb(SavedClimb):
         said = verdicts.of_claim(claims[rung], self.standings, self.pace)
         return f"{said} {verdicts.taken_in(own)}" if own.takes_in else said
 
-    def report(self) -> Path:
+    def report(self, *, runs: bool = False) -> Path:
         """Write `report.html`, tables and `plots/` into the climb's folder.
+
+        Parameters
+        ----------
+        runs
+            Whether to write the page of each rung's best network too, which takes some two seconds
+            a rung. The climb's page links to it.
 
         Returns
         -------
@@ -137,6 +143,9 @@ class Climb(SavedClimb):
         from convladder.report import pages
 
         outputs.check_made_here(self.folder)
+        if runs:
+            for standing in self.standings.values():
+                pages.write_run(standing.best_run)
         return pages.write_climb(self)
 
     def plot_ladder(self, ax: Axes | None = None) -> Axes:

@@ -88,7 +88,7 @@ def report(
         results_output.tuning(tuned, opener(tuned.report()), json_wanted=as_json)
     elif kind == "climb":
         climbed = Climb(folder)
-        results_output.climb(climbed, opener(climbed.report()), json_wanted=as_json)
+        results_output.climb(climbed, opener(climbed.report(runs=True)), json_wanted=as_json)
     else:
         run = Run(folder)
         results_output.run(run, opener(run.report()), json_wanted=as_json)

@@ -162,7 +162,7 @@ def _climb(request: ClimbRequest, how: RunOptions, open_page: bool, *, as_json: 
     opener = Opener(open_page)
     with interruptible():
         climbed = climbs.climb_request(request, replace(how, on_page=opener))
-    page = opener(climbed.report())
+    page = opener(climbed.report(runs=True))
     results_output.climb(climbed, page, json_wanted=as_json)
     if climbed.failures:
         raise typer.Exit(1)

@@ -31,7 +31,6 @@ from convladder.results import (
     next_steps,
     provenance,
     standings,
-    verdicts,
 )
 from convladder.results.comparison import RunComparison
 from convladder.results.group_summary import Claim, GroupSummary
@@ -63,9 +62,7 @@ def write_climb(results: SavedClimb) -> Path:
         heights={rung.name: _height(results, rung.name) for rung in results.ladder.rungs},
         steps_differ=bool({*results.steps} - {*results.from_start}),
         telling=_telling(results.against_parent),
-        corrupted_decided=verdicts.name_decided(
-            results.corrupted_against_parent, "On degraded images"
-        ),
+        corrupted_decided=headline.on_degraded(results),
         signs=plots.VERDICT_SIGNS,
         runs={name: _links(results, each) for name, each in results.standings.items()},
         curves=_curves(results, pictures),

@@ -48,13 +48,13 @@ def write_page(folder: Path, template: str, **values: Any) -> Path:
 
 def write_file(path: Path, template: str, **values: Any) -> Path:
     """Write the page of a template; return its path."""
-    files.write_bytes(path, render(new_environment(), template, **values))
+    files.write_bytes(path, render(template, **values))
     return path
 
 
-def render(environment: Environment, template: str, /, **values: Any) -> bytes:
+def render(template: str, /, **values: Any) -> bytes:
     """Return the page of a template."""
-    return environment.get_template(template).render(**values).encode("utf-8", errors="replace")
+    return environment().get_template(template).render(**values).encode("utf-8", errors="replace")
 
 
 @functools.cache
@@ -65,9 +65,10 @@ def read_script(name: str) -> tuple[Markup, Markup]:
     return Markup(text), Markup(f"'sha256-{digest}'")
 
 
-def new_environment() -> Environment:
+@functools.cache
+def environment() -> Environment:
     """Return what makes pages of templates; it keeps those that it has read."""
-    environment = Environment(
+    made = Environment(
         loader=PackageLoader("convladder.report"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -75,8 +76,8 @@ def new_environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,  # what runs goes on with the templates that it began with
     )
-    environment.filters.update(_FILTERS)
-    return environment
+    made.filters.update(_FILTERS)
+    return made
 
 
 def _change(change: Mapping[str, Any]) -> str:

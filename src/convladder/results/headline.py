@@ -23,14 +23,19 @@ def of_climb(climb: SavedClimb) -> str:
 
 def elsewhere(climb: SavedClimb) -> Iterator[str]:
     """Yield which steps are decided on degraded images, and in how good probabilities are."""
-    of_accuracy = climb.lineup.metric == ACCURACY
-    where = "On degraded images" if of_accuracy else "In accuracy on degraded images"
-    found = [name_decided(climb.corrupted_against_parent, where)]
+    found = [on_degraded(climb)]
     of_all = climb.probabilities_against_parent
     for metric in dict.fromkeys(claim.metric for claim in of_all):
         claims = [claim for claim in of_all if claim.metric == metric]
         found.append(name_decided(claims, f"In {metric.title}"))
     yield from filter(None, found)
+
+
+def on_degraded(climb: SavedClimb) -> str:
+    """Return which steps are decided on degraded images; empty where none is."""
+    of_accuracy = climb.lineup.metric == ACCURACY
+    where = "On degraded images" if of_accuracy else "In accuracy on degraded images"
+    return name_decided(climb.corrupted_against_parent, where)
 
 
 def circumstances(climb: SavedClimb) -> Iterator[str]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # the command line imports this to say what it takes, which m
     import pandas as pd
 
     from convladder.results.comparison import RunComparison
-    from convladder.results.group_summary import Claim, GroupSummary
+    from convladder.results.group_summary import Claim
     from convladder.results.saved_climb import SavedClimb
     from convladder.results.saved_run import SavedRun
 
@@ -70,7 +70,7 @@ def of_search(search: Search) -> list[NextStep]:
         return [_again(words, search.folder, "finishes the test of the winner")] if words else []
     verdict = test.against_parent[0].difference.verdict
     steps = [_plan(test)] if verdict == "undecided" else []
-    return [*steps, *of_run(_best_run(test.standings[_kept(test, verdict)]))]
+    return [*steps, *of_run(test.standings[_kept(test, verdict)].best_run)]
 
 
 def of_comparison(compared: RunComparison) -> list[NextStep]:
@@ -184,8 +184,3 @@ def _kept(test: SavedClimb, verdict: str) -> str:
     """Return the rung of a search's test to use: the tuned one, unless it is worse."""
     default, tuned = (rung.name for rung in test.ladder.rungs)
     return default if verdict == "worse" else tuned
-
-
-def _best_run(group: GroupSummary) -> SavedRun:
-    metric = group.metric
-    return max(group.runs, key=lambda run: metric.as_score(run.measure(metric, "validation")))

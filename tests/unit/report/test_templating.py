@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from convladder.report.templating import new_environment
+from convladder.report.templating import environment
 
 WHOLE = '<span class="unbroken">{}</span>'
 
@@ -26,5 +26,5 @@ WHOLE = '<span class="unbroken">{}</span>'
 def test_names_are_kept_whole_and_all_text_is_escaped(
     text: str, names: list[str], expected: str
 ) -> None:
-    template = new_environment().from_string("{{ text|unbroken(names) }}")
+    template = environment().from_string("{{ text|unbroken(names) }}")
     assert template.render(text=text, names=names) == expected

@@ -13,7 +13,7 @@ import pytest
 import convladder as cl
 from convladder.core.ladder import load_ladder
 from convladder.report import panels, plots, rung_rows
-from convladder.report.templating import new_environment
+from convladder.report.templating import environment
 from convladder.results.folders import TrialKey
 from convladder.results.saved_climb import SavedClimb
 from made_runs import make_climb, share_right
@@ -29,7 +29,7 @@ def words_of(page: Path) -> str:
 
 
 def macros_of(template: str) -> Any:
-    return new_environment().get_template(template).module
+    return environment().get_template(template).module
 
 
 @pytest.mark.parametrize(

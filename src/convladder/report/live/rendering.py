@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment
 
 from convladder.report import templating
 
@@ -17,14 +14,9 @@ def render(template: str, **values: Any) -> bytes:
     script, source = templating.read_script("live.js")
     written = round(1000 * time.time())
     shown = values | {"script": script, "script_source": source, "written": written}
-    return templating.render(_environment(), template, **shown)
+    return templating.render(template, **shown)
 
 
 def render_waiting(folder: Path) -> bytes:
     """Return the page that is shown until something trains in a folder."""
     return render("live_waiting.html", folder=folder, tab="Waiting", state="waiting", due=0)
-
-
-@functools.cache
-def _environment() -> Environment:
-    return templating.new_environment()
