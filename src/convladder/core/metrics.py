@@ -107,12 +107,21 @@ class Metric:
         return f"{100 * low:.1f} to {100 * high:.1f} points"
 
     def write_bounds(self, low: float, high: float) -> str:
-        """Write an interval of differences without its unit.
+        """Write an interval of differences without its unit; where it leaves out 0, so it reads.
 
-        >>> ACCURACY.write_bounds(-0.01, 0.022)
-        '−1.0 to +2.2'
+        >>> ACCURACY.write_bounds(-0.01, 0.022), ACCURACY.write_bounds(0.0002, 0.34)
+        ('−1.0 to +2.2', '+0.02 to +34.0')
         """
-        return f"{self.write_difference(low)} to {self.write_difference(high)}"
+        if low * high <= 0:
+            return f"{self.write_difference(low)} to {self.write_difference(high)}"
+        return f"{self._write_beside_zero(low)} to {self._write_beside_zero(high)}"
+
+    def _write_beside_zero(self, difference: float) -> str:
+        """Write a difference with as many digits as tell it from zero."""
+        usual = 1 if self.is_share else 3
+        number = self.per_unit * difference
+        first = -math.floor(math.log10(abs(number)))  # after the point, that is not 0
+        return signed(number, usual if float(f"{number:.{usual}f}") else first)
 
 
 ACCURACY = Metric("accuracy", "accuracy")
