@@ -109,9 +109,18 @@ class Metric:
     def write_bounds(self, low: float, high: float) -> str:
         """Write an interval of differences without its unit; where it leaves out 0, so it reads.
 
+        A bound that is exactly 0 is one of Holm's: the difference is shown not to be 0, and no more
+        (Strassburger and Bretz 2008).
+
         >>> ACCURACY.write_bounds(-0.01, 0.022), ACCURACY.write_bounds(0.0002, 0.34)
         ('−1.0 to +2.2', '+0.02 to +34.0')
+        >>> ACCURACY.write_bounds(0.0, 0.271)
+        'over 0 to +27.1'
         """
+        if low == 0 < high:
+            return f"over 0 to {self.write_difference(high)}"
+        if high == 0 > low:
+            return f"{self.write_difference(low)} to under 0"
         if low * high <= 0:
             return f"{self.write_difference(low)} to {self.write_difference(high)}"
         return f"{self._write_beside_zero(low)} to {self._write_beside_zero(high)}"

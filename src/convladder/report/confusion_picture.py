@@ -13,6 +13,7 @@ SIDE, TEXT = 26, 12  # of a cell and of a name, in units of the picture
 BASELINE = 17  # of a text, from the edge of its cell
 GAP = 6  # between a name and the cells
 COUNT, LONG_COUNT = 11, 9  # sizes of a cell's number, and of one of four digits or more
+FAINTEST = 0.2  # opacity of a cell with the smallest share
 WIDTH_OF_LETTER = 0.58  # of a name's size
 LONGEST = 22  # letters of a name that is written along a column
 MOST_NAMED = 30  # classes whose names are written along the columns

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from convladder.core.formatting import percent, quantity
+from convladder.core.formatting import percent, quantity, size
 from convladder.core.metrics import ACCURACY
 from convladder.results import verdicts
 from convladder.results.group_summary import Claim, GroupSummary
@@ -62,7 +62,7 @@ PRICE: tuple[Column[GroupSummary], ...] = (
     Column("parameters", lambda group: f"{group.price.parameters:,}"),
     Column("FLOPs", lambda group: quantity(group.price.flops)),
     Column("training ms / image", _time, brief=False),
-    Column("size, bytes", lambda group: quantity(group.price.bytes), brief=False),
+    Column("size", lambda group: size(group.price.bytes), brief=False),
 )
 
 

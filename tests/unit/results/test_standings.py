@@ -16,7 +16,7 @@ from convladder.results.folders import TrialKey
 from made_runs import make_climb, share_right
 
 HEADINGS = ["test accuracy", "95 % interval", "seeds"]
-PRICES = ["parameters", "FLOPs", "training ms / image", "size, bytes"]
+PRICES = ["parameters", "FLOPs", "training ms / image", "size"]
 
 
 @pytest.fixture(scope="module")

@@ -24,12 +24,12 @@ HEADING = "How sure?"
 
 def of_climb(climb: SavedClimb) -> Card:
     """Say how sure a climb's verdicts are."""
-    claims = [*climb.against_start, *climb.against_parent]
-    compared = [claim for claim in claims if claim.difference.family_low is not None]
+    claims = {(each.name, each.reference): each for each in climb.against_start}
+    claims |= {(each.name, each.reference): each for each in climb.against_parent}
+    compared = [each for each in claims.values() if each.difference.family_low is not None]
     if compared:
         sentences = (
-            *_of_best(climb, compared),
-            largest(compared, "climbs"),
+            *_largest_and_of_best(climb, compared),
             *missed(compared, _setup(climb)),
             *_more(climb, compared),
         )
@@ -39,12 +39,13 @@ def of_climb(climb: SavedClimb) -> Card:
     return Card(HEADING, tuple(_of_one(climb)))
 
 
-def _of_best(climb: SavedClimb, claims: Sequence[Claim]) -> Iterator[Sentence]:
-    """Tell how the rung to use stands against the start, if that is not the largest difference."""
-    start = climb.ladder.rungs[0].name
-    own = [each for each in claims if (each.name, each.reference) == (climb.best, start)]
-    if own and own[0] is not _largest_of(claims):
-        yield _tell(own[0], "climbs")
+def _largest_and_of_best(climb: SavedClimb, claims: Sequence[Claim]) -> Iterator[Sentence]:
+    """Tell how the rung to use stands against start and parent; first the largest, if decided."""
+    own, first = [each for each in claims if each.name == climb.best], _largest_of(claims)
+    if not any(_is_decided(each) for each in own):
+        yield largest(claims, "climbs")
+        own = [each for each in own if each is not first]
+    yield from (_tell(each, "climbs") for each in own)
 
 
 def of_run(run: SavedRun) -> Card:
@@ -92,15 +93,18 @@ def largest(claims: Sequence[Claim], of_what: str) -> Sentence:
     of_what : the claims are of, such as `climbs`.
     """
     found = _largest_of(claims)
-    decided = found.difference.verdict in ("better", "worse")
-    first = f"The largest difference{' found' if decided else ''} is "
+    first = f"The largest difference{' found' if _is_decided(found) else ''} is "
     return _tell(found, of_what, first if len(claims) > 1 else "")
 
 
 def _largest_of(claims: Sequence[Claim]) -> Claim:
     """Return the claim of the largest difference that is decided, or else of the largest."""
-    decided = [each for each in claims if each.difference.verdict in ("better", "worse")]
+    decided = [each for each in claims if _is_decided(each)]
     return max(decided or claims, key=lambda each: abs(each.difference.difference))
+
+
+def _is_decided(claim: Claim) -> bool:
+    return claim.difference.verdict in ("better", "worse")
 
 
 def _tell(found: Claim, of_what: str, first: str = "") -> Sentence:

@@ -14,6 +14,7 @@ from convladder.core.formatting import percent, plural
 from convladder.evaluation import label_errors, mistakes
 from convladder.evaluation.robustness import Robustness
 from convladder.evaluation.wording import where
+from convladder.results import next_steps
 from convladder.results.answer.cards import Card
 from convladder.results.answer.naming import few
 from convladder.results.answer.sentences import Explained, Sentence, share
@@ -57,7 +58,11 @@ def of_network(suspect: Suspect, data: Mapping[str, Any]) -> Card:
     found = [*of_data, *(said for kind in _KINDS for said in kind(suspect))]
     if not found:
         return Card("Watch out", (("Nothing stands out among its mistakes.",),))
-    return Card("Watch out", tuple(islice(found, MOST)), note=DESCRIBED)
+    told = tuple(islice(found, MOST))
+    if any(said in told for said in _disputed_labels(suspect)):
+        step = next_steps.explain(suspect.shown.runs[0])
+        return Card("Watch out", told, step.command, "To look at the labels:", DESCRIBED)
+    return Card("Watch out", told, note=DESCRIBED)
 
 
 def _leaks(data: Mapping[str, Any]) -> Iterator[Sentence]:

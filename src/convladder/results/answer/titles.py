@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from convladder.core.formatting import every, short_name
+from convladder.core.formatting import every, plural, short_name
 from convladder.core.metrics import ACCURACY, Metric
 from convladder.evaluation.statistics import Estimate
 from convladder.results import verdicts
@@ -38,7 +38,8 @@ def _take(climb: SavedClimb) -> str:
     ]
     if worse_than:
         return f"; {climb.best} is best on validation, but worse than {worse_than[0]} on test"
-    return f"; take {climb.best}"
+    better = {*named(climb.against_parent, "better")}
+    return f"; take {climb.best}{'' if climb.best in better else ', best on validation'}"
 
 
 def of_run(run: SavedRun) -> str:
@@ -58,7 +59,7 @@ def of_value(name: str, found: Estimate, metric: Metric) -> str:
 def _found(climb: SavedClimb) -> str:
     steps, starts = climb.against_parent, climb.against_start
     if better := named(steps, "better"):
-        return _earned(better, len(climb.steps)) + _others(steps)
+        return _earned(_with_others(climb, better), len(climb.steps)) + _others(steps)
     if better := named(starts, "better"):
         beat = f"{who_are(better, len(starts))} better than {climb.ladder.rungs[0].name}"
         worse = _others([claim for claim in steps if claim.difference.verdict == "worse"])
@@ -85,6 +86,15 @@ def _earned(names: Sequence[str], asked: int) -> str:
         return f"{len(names)} of {asked} techniques earned their place on these images"
     their = "its" if len(names) == 1 else "their"
     return f"{every(names)} earned {their} place on these images"
+
+
+def _with_others(climb: SavedClimb, names: Sequence[str]) -> list[str]:
+    """Say of each rung for how many others it stands too, which were not climbed."""
+    others = {rung.name: len(rung.takes_in) for rung in climb.ladder.rungs}
+    return [
+        f"{name} (with {plural(others[name], 'change')} before it)" if others[name] else name
+        for name in names
+    ]
 
 
 def _others(claims: Sequence[Claim]) -> str:

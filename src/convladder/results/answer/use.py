@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from convladder.results.saved_run import SavedRun
 
 AS_FILE = "As one file that predicts anywhere:"
+BEST_AS_FILE = "The best of its networks, as one file that predicts anywhere:"
 LEAST_LUCK = 0.0005  # less would be written as no points
 ALIKE = 1.25  # times as many parameters: less is not worth a word
 ON_VALIDATION = "The mean over its networks, on images that are neither trained nor tested on."
@@ -35,11 +36,11 @@ def of_climb(climb: SavedClimb) -> Card:
         )
     standing = climb.standings[name]
     sentences = (
-        _how_good(standing.estimate, standing.metric, standing.tested, in_folds=bool(climb.folds)),
+        _how_good_group(standing),
         *_bought_with(climb, name),
         *(_why(climb, standing) if len(climb.standings) > 1 else ()),
     )
-    return Card(f"Use {name}", sentences, next_steps.bundle(climb.shown).command, AS_FILE)
+    return _card(f"Use {name}", sentences, climb.shown, of=standing)
 
 
 def of_run(run: SavedRun) -> Card:
@@ -53,13 +54,17 @@ def of_comparison(compared: RunComparison) -> Card:
     """Say which group of a comparison to take."""
     best = compared.standings[compared.best]
     sentences = (
-        _how_good(best.estimate, best.metric, best.tested, in_folds=bool(best.folds)),
+        _how_good_group(best),
         *_why_of_groups(compared, best),
         *_higher_on_test(compared.standings, best),
     )
-    return Card(
-        f"Use: {best.name}", sentences, next_steps.bundle(compared.best_run).command, AS_FILE
-    )
+    return _card(f"Use: {best.name}", sentences, compared.best_run, of=best)
+
+
+def _card(heading: str, sentences: tuple[Sentence, ...], run: SavedRun, of: GroupSummary) -> Card:
+    """Return a card whose command ships a network of a group."""
+    brings = AS_FILE if len(of.runs) == 1 else BEST_AS_FILE
+    return Card(heading, sentences, next_steps.bundle(run).command, brings)
 
 
 def _why_of_groups(compared: RunComparison, best: GroupSummary) -> Iterator[Sentence]:
@@ -71,6 +76,12 @@ def _why_of_groups(compared: RunComparison, best: GroupSummary) -> Iterator[Sent
         yield ("Chosen because it is best on validation (", figure, ").")
     else:
         yield (f"{top.name} is best on validation (", figure, "), but shown to be worse on test.")
+
+
+def _how_good_group(group: GroupSummary) -> Sentence:
+    *told, _ = _how_good(group.estimate, group.metric, group.tested, in_folds=bool(group.folds))
+    several = len(group.runs) > 1
+    return (*told, f"), the mean of {len(group.runs)} networks." if several else ").")
 
 
 def _how_good(found: Estimate, metric: Metric, tested: str, *, in_folds: bool = False) -> Sentence:
