@@ -50,9 +50,9 @@ def _climb(folder: Path, browser: Any) -> None:
     """Climb as `make demo` does, with a picture of the live page on the way."""
     with _started(
         folder, "climb", "digits", "--rungs", RUNGS, "--seeds", str(SEEDS), "--out", CLIMB
-    ):
+    ) as climbing:
         trials = folder / CLIMB / "trials"
-        while len([*trials.glob("*/seed-*/metrics.json")]) < ENOUGH:
+        while climbing.poll() is None and len([*trials.glob("*/seed-*/metrics.json")]) < ENOUGH:
             time.sleep(1)
         _draw(browser, folder / CLIMB / "live.html", "live")
     page = folder / CLIMB / "report.html"
@@ -101,11 +101,11 @@ def _run(folder: Path, *words: str, good: Sequence[int] = (0,)) -> None:
 
 
 @contextmanager
-def _started(folder: Path, *words: str) -> Iterator[None]:
+def _started(folder: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command beside the block, and wait for its end."""
     with subprocess.Popen(_command(words), cwd=folder, stdout=subprocess.DEVNULL) as process:
         try:
-            yield
+            yield process
         except BaseException:
             process.kill()
             raise

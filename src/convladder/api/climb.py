@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html as escaping
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -128,7 +129,7 @@ class Climb(SavedClimb):
         ----------
         runs
             Whether to write the page of each rung's best network too, which takes some two seconds
-            a rung. The climb's page links to it.
+            a rung. The climb's page links to it. A network of which a file is damaged is left out.
 
         Returns
         -------
@@ -144,8 +145,9 @@ class Climb(SavedClimb):
 
         outputs.check_made_here(self.folder)
         if runs:
-            for standing in self.standings.values():
-                pages.write_run(standing.best_run)
+            for rung in self.standings:
+                with contextlib.suppress(RunError):  # its folder is linked in the place of its page
+                    pages.write_run(self.best_of(rung))
         return pages.write_climb(self)
 
     def plot_ladder(self, ax: Axes | None = None) -> Axes:

@@ -34,7 +34,8 @@ def check(checked: Check, page: Path | None, *, json_wanted: bool) -> None:
             output.print(line, style="dim", soft_wrap=True, markup=False)
     if checked.findings:
         output.print("", _findings(checked.findings), "", sep="\n")
-    of_links = [finding.advice for finding in checked.findings if finding.code == "links"]
+    later = checked.findings[1:]  # what to do about the first is a part of the answer
+    of_links = [finding.advice for finding in later if finding.code == "links"]
     answer_output.show(of_check(checked), of_links)
     if page:
         print_report_path(page)

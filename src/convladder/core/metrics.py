@@ -106,31 +106,21 @@ class Metric:
             return f"{self.write_size(low)} to {self.write_size(high)}"
         return f"{100 * low:.1f} to {100 * high:.1f} points"
 
-    def write_bounds(self, low: float, high: float) -> str:
-        """Write an interval of differences without its unit; where it leaves out 0, so it reads.
+    def write_bounds(self, low: float, high: float, *, called: bool = False) -> str:
+        """Write an interval of differences without its unit.
 
-        A bound that is exactly 0 is one of Holm's: the difference is shown not to be 0, and no more
-        (Strassburger and Bretz 2008).
+        called : the difference is shown not to be zero, so that no end reads as if it were.
 
-        >>> ACCURACY.write_bounds(-0.01, 0.022), ACCURACY.write_bounds(0.0002, 0.34)
-        ('−1.0 to +2.2', '+0.02 to +34.0')
-        >>> ACCURACY.write_bounds(0.0, 0.271)
-        'over 0 to +27.1'
+        >>> ACCURACY.write_bounds(-0.01, 0.022), ACCURACY.write_bounds(0.0002, 0.34, called=True)
+        ('−1.0 to +2.2', 'over 0 to +34.0')
         """
-        if low == 0 < high:
-            return f"over 0 to {self.write_difference(high)}"
-        if high == 0 > low:
-            return f"{self.write_difference(low)} to under 0"
-        if low * high <= 0:
-            return f"{self.write_difference(low)} to {self.write_difference(high)}"
-        return f"{self._write_beside_zero(low)} to {self._write_beside_zero(high)}"
-
-    def _write_beside_zero(self, difference: float) -> str:
-        """Write a difference with as many digits as tell it from zero."""
-        usual = 1 if self.is_share else 3
-        number = self.per_unit * difference
-        first = -math.floor(math.log10(abs(number)))  # after the point, that is not 0
-        return signed(number, usual if float(f"{number:.{usual}f}") else first)
+        first, last = self.write_difference(low), self.write_difference(high)
+        nothing = self.write_difference(0.0)
+        if called and first == nothing != last:
+            first = "over 0"
+        elif called and last == nothing != first:
+            last = "under 0"
+        return f"{first} to {last}"
 
 
 ACCURACY = Metric("accuracy", "accuracy")

@@ -56,6 +56,11 @@ class Difference:
     seed_correlation: float | None = None
     verdict: Verdict = "no comparison"
 
+    @property
+    def is_called(self) -> bool:
+        """Whether it is shown not to be zero."""
+        return self.verdict in ("better", "worse")
+
     def turned(self) -> Difference:
         """Return it for a metric of which less is better; what is better stays better."""
         return replace(

@@ -179,7 +179,7 @@ def _bearing(results: SavedClimb, pictures: Pictures) -> Markup | None:
 
 def _telling(claims: Iterable[Claim]) -> list[str]:
     """Return the rungs of which a verdict says something."""
-    return [claim.name for claim in claims if claim.difference.verdict in ("better", "worse")]
+    return [claim.name for claim in claims if claim.difference.is_called]
 
 
 def _links(results: SavedClimb, standing: GroupSummary) -> list[dict[str, str]]:

@@ -11,11 +11,12 @@ import pandas as pd
 from convladder.core.errors import RunError
 from convladder.core.experiment import Experiment, difference
 from convladder.core.metrics import metric_named
-from convladder.results import answer, folders, headline, provenance
+from convladder.results import folders, provenance
+from convladder.results.answer import compared
 from convladder.results.group_summary import Claim
 from convladder.results.groups import GroupComparison
 from convladder.results.saved_run import SavedRun
-from convladder.results.seed_runs import SeedRun
+from convladder.results.seed_runs import SeedRun, best_seed
 
 Groups = dict[str, list[SavedRun]]
 _NOT_A_TECHNIQUE = ("seed", "data.source", "data.fold")
@@ -73,22 +74,15 @@ class RunComparison:
         metric = self.lineup.metric
         return max(open_ones, key=lambda each: metric.as_score(each.validation)).name
 
-    @property
+    @cached_property
     def best_seed(self) -> SeedRun:
         """The seed of that group that is best on validation."""
-        metric = self.lineup.metric
-        return max(
-            self.lineup.pooled[self.best],
-            key=lambda each: metric.as_score(each.on_validation(metric)),
-        )
+        return best_seed(self.lineup.pooled[self.best], self.lineup.metric)
 
     @property
     def best_run(self) -> SavedRun:
         """The network to use: of that seed, whose networks are those of its folds."""
-        metric = self.lineup.metric
-        return max(
-            self.best_seed.runs, key=lambda run: metric.as_score(run.measure(metric, "validation"))
-        )
+        return self.best_seed.best_run(self.lineup.metric)
 
     @property
     def of_networks(self) -> bool:
@@ -159,7 +153,7 @@ class RunComparison:
         RunError
             A file of the runs is missing or damaged.
         """
-        return answer.of_comparison(self).said(most=headline.USE_AND_SURE)
+        return compared.in_short(self).said()
 
     def summary_table(self) -> pd.DataFrame:
         """Return one row per group, with every figure: what `summary.csv` holds.

@@ -59,12 +59,6 @@ class GroupSummary:
         """Into how many folds its images were parted; None where there is one test split."""
         return self.runs[0].experiment.data.folds
 
-    @property
-    def best_run(self) -> SavedRun:
-        """The network that is best on validation."""
-        metric = self.metric
-        return max(self.runs, key=lambda run: metric.as_score(run.measure(metric, "validation")))
-
     def figures(self) -> dict[str, Any]:
         """Return all figures under the names of their columns in `summary.csv`."""
         return {

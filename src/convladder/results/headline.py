@@ -6,18 +6,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from convladder.core.metrics import ACCURACY
-from convladder.results import answer
+from convladder.results.answer import climbed
 from convladder.results.verdicts import name_decided, taken_in
 
 if TYPE_CHECKING:
     from convladder.results.saved_climb import SavedClimb
 
-USE_AND_SURE = 2  # cards of an answer: what to watch out for takes pictures
-
 
 def of_climb(climb: SavedClimb) -> str:
     """Say in a few sentences what a climb has shown."""
-    said = answer.of_climb(climb).said(most=USE_AND_SURE)
+    said = climbed.in_short(climb).said()
     return " ".join([said, *elsewhere(climb), *circumstances(climb)])
 
 

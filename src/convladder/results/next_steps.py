@@ -70,7 +70,7 @@ def of_search(search: Search) -> list[NextStep]:
         return [_again(words, search.folder, "finishes the test of the winner")] if words else []
     verdict = test.against_parent[0].difference.verdict
     steps = [_plan(test)] if verdict == "undecided" else []
-    return [*steps, *of_run(test.standings[_kept(test, verdict)].best_run)]
+    return [*steps, *of_run(test.best_of(_kept(test, verdict)))]
 
 
 def of_comparison(compared: RunComparison) -> list[NextStep]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -34,7 +33,7 @@ from convladder.results.group_summary import Claim, GroupSummary
 from convladder.results.groups import GroupComparison
 from convladder.results.pace import Pace
 from convladder.results.planned_looks import PlannedLook
-from convladder.results.seed_runs import SeedRun, not_trained_on
+from convladder.results.seed_runs import SeedRun, best_seed, log_loss, not_trained_on
 
 
 @dataclass(frozen=True)
@@ -239,7 +238,7 @@ class SavedClimb:
         metric = self.lineup.metric
         return max(
             several,
-            key=lambda each: (metric.as_score(each.validation), -_log_loss(each.runs)),
+            key=lambda each: (metric.as_score(each.validation), -log_loss(each.runs)),
         ).name
 
     @property
@@ -274,18 +273,34 @@ class SavedClimb:
     @cached_property
     def shown_seed(self) -> SeedRun:
         """The runs whose predictions are shown: the best seed of the rung that is shown."""
-        metric = self.lineup.metric
-        return max(
-            self.shown_seeds,
-            key=lambda each: (metric.as_score(each.on_validation(metric)), -_log_loss(each.runs)),
-        )
+        return best_seed(self.shown_seeds, self.lineup.metric)
 
     @property
     def shown(self) -> saved_run.SavedRun:
         """The one of them that is shown as a single network: the best fold on validation."""
+        return self.shown_seed.best_run(self.lineup.metric)
+
+    def best_of(self, rung: str) -> saved_run.SavedRun:
+        """Return the network of a rung that is best on validation.
+
+        Parameters
+        ----------
+        rung
+            The rung's name.
+
+        Returns
+        -------
+        SavedRun
+            The run; with folds, that of one fold.
+
+        Raises
+        ------
+        RunError
+            The rung has no finished run, or a file of its runs is missing or damaged.
+        """
+        self._check_finished(rung)
         metric = self.lineup.metric
-        of_seed = self.shown_seed.runs
-        return max(of_seed, key=lambda run: metric.as_score(run.measure(metric, "validation")))
+        return best_seed(self.lineup.pooled[rung], metric).best_run(metric)
 
     def predictions(self, rung: str) -> pd.DataFrame:
         """Return what a rung's networks made of the test images.
@@ -420,8 +435,3 @@ class SavedClimb:
         for rung in self.standings if self.folds else ():
             place = folders.rung_folder(self.folder, rung) / "predictions.csv"
             predictions.write(self.predictions(rung), place)
-
-
-def _log_loss(runs: Sequence[saved_run.SavedRun]) -> float:
-    """Return the mean log loss on validation."""
-    return fmean(run.measure(LOG_LOSS, "validation") for run in runs)

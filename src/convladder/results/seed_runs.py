@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from convladder.core.errors import RunError
-from convladder.core.metrics import ACCURACY, Metric
+from convladder.core.metrics import ACCURACY, LOG_LOSS, Metric
 from convladder.evaluation import (
     calibration,
     cross_validation,
@@ -49,6 +50,10 @@ class SeedRun:
     def on_validation(self, metric: Metric) -> float:
         """Return the mean of the runs' values of a metric on validation."""
         return float(np.mean([run.measure(metric, "validation") for run in self.runs]))
+
+    def best_run(self, metric: Metric) -> SavedRun:
+        """Return the run that is best on validation: that of one fold, where there are several."""
+        return max(self.runs, key=lambda run: metric.as_score(run.measure(metric, "validation")))
 
     @cached_property
     def tested(self) -> pd.DataFrame:
@@ -110,6 +115,19 @@ class SeedRun:
     def _tested(self) -> list[pd.DataFrame]:
         """The predictions of each run's test images: cut out once."""
         return [run.tested for run in self.runs]
+
+
+def best_seed(seeds: Sequence[SeedRun], metric: Metric) -> SeedRun:
+    """Return the seed that is best on validation; of those that are equal, by log loss."""
+    return max(
+        seeds,
+        key=lambda each: (metric.as_score(each.on_validation(metric)), -log_loss(each.runs)),
+    )
+
+
+def log_loss(runs: Sequence[SavedRun]) -> float:
+    """Return the mean log loss on validation."""
+    return fmean(run.measure(LOG_LOSS, "validation") for run in runs)
 
 
 def not_trained_on(seeds: Sequence[SeedRun]) -> pd.DataFrame:

@@ -40,7 +40,7 @@ def _bounds(claim: Claim) -> str:
     found = claim.difference
     if found.family_low is None or found.family_high is None:
         return ""
-    return claim.metric.write_bounds(found.family_low, found.family_high)
+    return claim.metric.write_bounds(found.family_low, found.family_high, called=found.is_called)
 
 
 def _verdict(claim: Claim) -> str:

@@ -67,7 +67,7 @@ def _difference(claim: Claim, own: GroupSummary, pace: Pace | None) -> str:
     seeds = found.seeds or own.estimate.seeds
     if found.family_low is None or found.family_high is None or found.detectable is None:
         return f"{by}, but **no comparison** can be made with {_count(seeds, 'seed')}."
-    bounds = metric.write_bounds(found.family_low, found.family_high)
+    bounds = metric.write_bounds(found.family_low, found.family_high, called=found.is_called)
     said = f"{by} (95 % interval {bounds}), so **{in_words(found, metric)}**."
     if found.verdict == "undecided":
         tested = f"{own.folds} folds" if own.folds else _count(seeds, "seed")

@@ -20,9 +20,13 @@ NOT_TESTED = "Settings that are better on validation were found, but"
 
 def of_search(results: SearchResults) -> Answer:
     """Return the answer of a search. Raises RunError where a file of it is damaged."""
-    next_card = _next(results)
-    cards = _found(results), _better(results), *([next_card] if next_card else [])
-    return Answer(title_of(results), cards)
+    found, next_card = in_short(results), _next(results)
+    return found.and_card(next_card) if next_card else found
+
+
+def in_short(results: SearchResults) -> Answer:
+    """Return the answer of a search but for what to do next."""
+    return Answer(title_of(results), (_found(results), _better(results)))
 
 
 def title_of(results: SearchResults) -> str:
@@ -43,7 +47,7 @@ def title_of(results: SearchResults) -> str:
 def _verdict(test: SavedClimb) -> str:
     claim, tested = test.against_parent[0], next(iter(test.standings.values())).tested
     found, metric = claim.difference, claim.metric
-    if found.verdict in ("better", "worse"):
+    if found.is_called:
         keep = ": keep the default" if found.verdict == "worse" else ""
         size = metric.write_size(found.difference)
         return f"are {found.verdict} than the default by {size} on {tested}{keep}"
@@ -118,7 +122,8 @@ def _better(results: SearchResults) -> Card:
         return Card(heading, (("There is nothing to compare with the default.",),))
     test = _finished_test(results)
     if test is None:
-        why = f"Its test failed: {results.test_failure}" if results.test_failure else "Not tested"
+        failed = results.test_failure
+        why = f"Its test failed: {failed}" if failed else "Its test is not finished"
         return Card(heading, ((f"{why}. Run the same command to resume.",),))
     return Card(heading, (_difference(test.against_parent[0]), *_setup(test), *_others(results)))
 
@@ -132,7 +137,7 @@ def _difference(claim: Claim) -> Sentence:
     if found.family_low is None or found.family_high is None:
         return ("On test: ", size, ", but one seed is not enough to claim a difference.")
     bounds = Explained(
-        metric.write_bounds(found.family_low, found.family_high),
+        metric.write_bounds(found.family_low, found.family_high, called=found.is_called),
         "The 95 % interval. It covers the choice of seeds and test images.",
     )
     return ("On test: ", size, " (", bounds, f"), {verdicts.in_words(found, metric)}.")

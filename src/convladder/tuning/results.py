@@ -16,7 +16,7 @@ from convladder.core.experiment import Experiment, difference, flatten
 from convladder.core.formatting import plural, written
 from convladder.core.metrics import ACCURACY, Metric
 from convladder.evaluation.intervals import Proportion, proportion
-from convladder.results import folders, headline, migrations
+from convladder.results import folders, migrations
 from convladder.results.saved_climb import SavedClimb
 from convladder.tuning import answer
 
@@ -261,8 +261,7 @@ class SearchResults:
         ConvladderError
             A file of the search or of its climb is missing or damaged.
         """
-        said = answer.of_search(self).said(most=headline.USE_AND_SURE)
-        return f"{said} {self.count_states()}"
+        return f"{answer.in_short(self).said()} {self.count_states()}"
 
     def count_states(self) -> str:
         """Say how many candidates came to which end.

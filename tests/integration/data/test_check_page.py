@@ -52,7 +52,7 @@ def test_the_worst_problem_comes_first(split: Path, tmp_path: Path) -> None:
     checked = cl.check(split, quiet=True)
     answer = answers.of_check(checked)
     assert re.fullmatch(
-        r"Found in 26 images: copies in different splits \(\d\), and \d other problems\.",
+        r"Found: copies in different splits \(\d\), and \d other problems\.",
         answer.title,
     )
     first, train, _ = answer.cards
@@ -87,7 +87,7 @@ def test_images_for_tests_alone_train_nothing(make_folder: MakeFolder) -> None:
 
 def test_a_single_problem_is_named(make_folder: MakeFolder) -> None:
     answer = answer_of(make_folder({"cat": 40, "dog": 3}))
-    assert answer.title == "Found in 43 images: classes of very different sizes (1)."
+    assert answer.title == "Found: classes of very different sizes (1)."
     assert "from 3 (dog) to 40 (cat)" in plain(*answer.cards[2].sentences)
 
 

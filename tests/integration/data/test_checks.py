@@ -88,7 +88,7 @@ def test_copies_across_splits_come_first_with_both_their_names(tmp_path: Path) -
     assert "1 pair has different labels as well" in first.advice
     assert len(checked.findings) == 1, "the pair is told once"
     said = of_check(checked).said()
-    assert said.startswith("Found in 122 images: copies in different splits (2). Fix first")
+    assert said.startswith("Found: copies in different splits (2). Fix first")
 
 
 def test_a_copy_with_another_label_is_told_once(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_from_python_there_are_tables_and_a_page(tmp_path: Path) -> None:
     page = checked.report(tmp_path / "check.html").read_text()
     assert "train/cat/again.png" in page
     assert page.count("data:image/png") > 2
-    assert "Found in 21 images: copies in different splits (1), and 1" in checked._repr_html_()
+    assert "Found: copies in different splits (1), and 1" in checked._repr_html_()
 
 
 def test_the_page_shows_a_pair_once_with_the_worst_that_was_found_of_it(tmp_path: Path) -> None:
@@ -287,7 +287,9 @@ def test_a_folder_without_a_readable_image_is_listed(tmp_path: Path) -> None:
     checked = check(Data(source=str(tmp_path)))
     assert {each.path for each in checked.bank.rejections} == {"cat/1.heic", "dog/1.heic"}
     said = of_check(checked).said()
-    assert "Can you train? Not yet. " in said
+    assert said.startswith("Found: unreadable files (2)")
+    assert "Can you train? Not yet. No image could be read. " in said
+    assert "all are for validation or test" not in said
     assert "0 of 2 images could be read." in said
 
 

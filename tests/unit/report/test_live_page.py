@@ -311,6 +311,7 @@ def test_a_search_shows_its_candidates_and_then_the_test_of_the_winner(climb: Pa
             page.follow(event)
     words = words_of(climb / "live.html")
     assert "4 of 4 candidates" in words
+    assert "Blue: trained to the end. Grey: stopped early. Line: the best so far." in words
     assert "The ladder so far" not in words
     drawn = re.search(r'aria-label="(\d candidates[^"]*)"', (climb / "live.html").read_text())
     assert drawn is not None

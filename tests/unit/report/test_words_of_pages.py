@@ -86,22 +86,6 @@ def test_the_winner_of_a_search_is_never_the_reference(tmp_path: Path) -> None:
     assert "the reference" not in table_of(climb)
 
 
-def test_a_search_in_folds_speaks_of_folds(tmp_path: Path) -> None:
-    searched = make_search(tmp_path, (0.6, 0.9), tested=(0.5, 0.8))
-    ladder = SavedClimb(searched / "climb").ladder
-    shutil.rmtree(searched / "climb")
-    trials = {
-        TrialKey(rung.name, 0, fold): share_right(0.6, 60, fold)
-        for rung in ladder.rungs
-        for fold in range(3)
-    }
-    make_climb(searched / "climb", trials, ladder)
-    text = words_of(cl.Tuning(searched).report())
-    assert "covers the choice of training images, initial weights and test images." in text
-    assert "each dot a fold" in text
-    assert "seeds and test images" not in text
-
-
 def test_the_first_screen_explains_its_words_and_figures(tmp_path: Path) -> None:
     seeds = {"lenet5": 1, "max-pooling": 3}
     trials = {

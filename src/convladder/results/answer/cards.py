@@ -33,6 +33,10 @@ class Answer:
     title: str
     cards: tuple[Card, ...]
 
-    def said(self, most: int | None = None) -> str:
-        """Return it as plain text. most : so many of the cards, the first ones."""
-        return " ".join([self.title, *(card.said() for card in self.cards[:most])])
+    def and_card(self, card: Card) -> Answer:
+        """Return it with one more card."""
+        return Answer(self.title, (*self.cards, card))
+
+    def said(self) -> str:
+        """Return it as plain text."""
+        return " ".join([self.title, *(card.said() for card in self.cards)])

@@ -42,7 +42,7 @@ def of_climb(climb: SavedClimb) -> Card:
 def _largest_and_of_best(climb: SavedClimb, claims: Sequence[Claim]) -> Iterator[Sentence]:
     """Tell how the rung to use stands against start and parent; first the largest, if decided."""
     own, first = [each for each in claims if each.name == climb.best], _largest_of(claims)
-    if not any(_is_decided(each) for each in own):
+    if not any(each.difference.is_called for each in own):
         yield largest(claims, "climbs")
         own = [each for each in own if each is not first]
     yield from (_tell(each, "climbs") for each in own)
@@ -93,18 +93,14 @@ def largest(claims: Sequence[Claim], of_what: str) -> Sentence:
     of_what : the claims are of, such as `climbs`.
     """
     found = _largest_of(claims)
-    first = f"The largest difference{' found' if _is_decided(found) else ''} is "
+    first = f"The largest difference{' found' if found.difference.is_called else ''} is "
     return _tell(found, of_what, first if len(claims) > 1 else "")
 
 
 def _largest_of(claims: Sequence[Claim]) -> Claim:
     """Return the claim of the largest difference that is decided, or else of the largest."""
-    decided = [each for each in claims if _is_decided(each)]
+    decided = [each for each in claims if each.difference.is_called]
     return max(decided or claims, key=lambda each: abs(each.difference.difference))
-
-
-def _is_decided(claim: Claim) -> bool:
-    return claim.difference.verdict in ("better", "worse")
 
 
 def _tell(found: Claim, of_what: str, first: str = "") -> Sentence:
@@ -115,7 +111,9 @@ def _tell(found: Claim, of_what: str, first: str = "") -> Sentence:
         f"The {metric.title} of {found.name} less that of {found.reference}, on test.",
     )
     bounds = Explained(
-        metric.write_bounds(difference.family_low or 0.0, difference.family_high or 0.0),
+        metric.write_bounds(
+            difference.family_low or 0.0, difference.family_high or 0.0, called=difference.is_called
+        ),
         "The 95 % interval. All such intervals of differences on clean images hold at once in 95 "
         f"of 100 such {of_what}.",
     )

@@ -10,8 +10,9 @@ from convladder.data.quality.copy_findings import LEAKS
 from convladder.data.quality.remarks import MOST_REJECTED
 from convladder.data.source import NAMED_SET
 from convladder.results.answer.cards import Answer, Card
-from convladder.results.answer.naming import MOST_NAMED, are
+from convladder.results.answer.naming import are
 from convladder.results.answer.sentences import Explained, Sentence
+from convladder.results.verdicts import MOST_NAMED
 
 if TYPE_CHECKING:
     from convladder.data.quality.checks import DataCheck
@@ -33,7 +34,7 @@ def title_of(check: DataCheck) -> str:
     more = f", and {plural(len(others), 'other problem')}" if others else ""
     if first.stops:
         return f"Training cannot start: {counted}{more}."
-    return f"Found in {images}: {counted}{more}."
+    return f"Found: {counted}{more}."
 
 
 def _first(check: DataCheck) -> Card:
@@ -87,7 +88,9 @@ def _training(check: DataCheck) -> Card:
 
 def _refusals(check: DataCheck) -> Iterator[Sentence]:
     codes = {finding.code for finding in check.findings}
-    if not {"", "train"} & {*check.splits}:
+    if not check.splits:
+        yield ("No image could be read.",)
+    elif not {"", "train"} & {*check.splits}:
         yield ("There are no images to train on: all are for validation or test.",)
     for finding in check.blocking:
         yield (f"Training refuses {finding.title}.",)

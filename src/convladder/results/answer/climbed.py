@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 
 def of_climb(climb: SavedClimb) -> Answer:
     """Return the answer of a climb. Raises RunError where a file of its runs is damaged."""
-    cards = use.of_climb(climb), certainty.of_climb(climb), dangers.of_climb(climb)
-    return Answer(titles.of_climb(climb), cards)
+    return in_short(climb).and_card(dangers.of_climb(climb))
+
+
+def in_short(climb: SavedClimb) -> Answer:
+    """Return the answer of a climb but for what to watch out for, which needs most of its files."""
+    return Answer(titles.of_climb(climb), (use.of_climb(climb), certainty.of_climb(climb)))
 
 
 def of_run(run: SavedRun) -> Answer:

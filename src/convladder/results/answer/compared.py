@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 
 def of_comparison(compared: RunComparison) -> Answer:
     """Return the answer of a comparison. Raises RunError where a file of its runs is damaged."""
-    cards = use.of_comparison(compared), _certainty(compared), _dangers(compared)
-    return Answer(title_of(compared), cards)
+    return in_short(compared).and_card(_dangers(compared))
+
+
+def in_short(compared: RunComparison) -> Answer:
+    """Return the answer of a comparison but for what to watch out for."""
+    return Answer(title_of(compared), (use.of_comparison(compared), _certainty(compared)))
 
 
 def title_of(compared: RunComparison) -> str:
@@ -36,7 +40,7 @@ def title_of(compared: RunComparison) -> str:
 
 def _of_one(claim: Claim) -> str:
     found, metric = claim.difference, claim.metric
-    if found.verdict in ("better", "worse"):
+    if found.is_called:
         judged_by = "" if metric == ACCURACY else f" in {metric.title}"
         size = metric.write_size(found.difference)
         return f"{claim.name} is {found.verdict} than {claim.reference} by {size}{judged_by}"

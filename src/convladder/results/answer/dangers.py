@@ -74,7 +74,8 @@ def _untested_classes(suspect: Suspect, data: Mapping[str, Any]) -> Iterator[Sen
     tested = set(suspect.shown.tested["label"])
     untested = [name for name in data["class_names"] if name not in tested]
     if untested:
-        yield (f"No test image is of {few(untested, 'classes')}: the accuracy there is unknown.",)
+        have = "has" if len(untested) == 1 else "have"
+        yield (f"{few(untested, 'classes')} {have} no test image: the accuracy there is unknown.",)
 
 
 def _disputed_labels(suspect: Suspect) -> Iterator[Sentence]:

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from convladder.core.formatting import every
+from convladder.results.verdicts import MOST_NAMED
 
 if TYPE_CHECKING:
     from convladder.evaluation.differences import Verdict
     from convladder.results.group_summary import Claim
-
-MOST_NAMED = 3  # others are counted
 
 
 def named(claims: Sequence[Claim], verdict: Verdict) -> list[str]:

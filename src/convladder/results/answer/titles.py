@@ -9,8 +9,9 @@ from convladder.core.formatting import every, plural, short_name
 from convladder.core.metrics import ACCURACY, Metric
 from convladder.evaluation.statistics import Estimate
 from convladder.results import verdicts
-from convladder.results.answer.naming import MOST_NAMED, are, few, named, who_are
+from convladder.results.answer.naming import are, few, named, who_are
 from convladder.results.seed_runs import estimate_of
+from convladder.results.verdicts import MOST_NAMED
 
 if TYPE_CHECKING:
     from convladder.results.group_summary import Claim

@@ -155,7 +155,7 @@ def test_classes_that_no_test_image_has_are_named(tmp_path: Path) -> None:
     about["data"]["class_names"] += ["fish", "owl"]
     files.write_json(climb.folder / "climb.json", about)
     told = said(answer.of_climb(SavedClimb(climb.folder)).cards[2].sentences)
-    assert told == "No test image is of fish and owl: the accuracy there is unknown."
+    assert told == "fish and owl have no test image: the accuracy there is unknown."
 
 
 def test_nothing_to_watch_out_for_is_said(tmp_path: Path) -> None:
