@@ -158,10 +158,14 @@ def quantity(number: float) -> str:
 def size(number: float) -> str:
     """Write a number of bytes.
 
-    >>> size(350_142_000), size(2_150_000_000)
-    ('350 MB', '2.1 GB')
+    >>> size(65_142), size(1_350_000), size(350_142_000), size(2_150_000_000)
+    ('65 kB', '1.4 MB', '350 MB', '2.1 GB')
     """
-    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.0f} MB"
+    if number >= 1e9:
+        return f"{number / 1e9:.1f} GB"
+    if number >= 1e6:
+        return f"{number / 1e6:.{1 if number < 1e7 else 0}f} MB"
+    return f"{number / 1e3:.0f} kB"
 
 
 def unknown_name(name: str, valid: Iterable[str], what: str) -> str:
