@@ -154,7 +154,8 @@ def test_a_climb_that_was_stopped_has_a_report_that_says_so(tmp_path: Path) -> N
         first(page)
         raise_in_main(signal.SIGINT)
 
-    request = ClimbRequest(data="digits", rungs=["lenet5", "max-pooling"], seeds=2, changes=FEW)
+    # so many that it is still at work when the page is there, however slow the machine
+    request = ClimbRequest(data="digits", rungs=["lenet5", "max-pooling"], seeds=20, changes=FEW)
     with pytest.raises(KeyboardInterrupt):
         climb_request(request, RunOptions(out=out, jobs=1, quiet=True, on_page=stop))
     assert state_of(out / "live.html") == "stopped"
@@ -174,7 +175,8 @@ def raise_in_main(number: int) -> None:
 
 
 def test_a_climb_without_a_finished_trial_is_said(tmp_path: Path) -> None:
-    request = ClimbRequest(data="digits", rungs=["lenet5"], seeds=1, changes=FEW)
+    long = FEW | {"train.epochs": 500}
+    request = ClimbRequest(data="digits", rungs=["lenet5"], seeds=1, changes=long)
 
     def stop(page: Path) -> None:
         raise_in_main(signal.SIGINT)
