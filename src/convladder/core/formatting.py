@@ -168,10 +168,16 @@ def size(number: float) -> str:
     return f"{number / 1e3:.0f} kB"
 
 
-def unknown_name(name: str, valid: Iterable[str], what: str) -> str:
-    """Say that `name` is unknown, with the nearest valid name, or with all where none is near."""
+def unknown_name(
+    name: str, valid: Iterable[str], what: str, listed: Iterable[str] | None = None
+) -> str:
+    """Say that `name` is unknown, with the nearest valid name.
+
+    Where none is near, it says all, or those `listed`.
+    """
     names = list(valid)
     folded = {each.casefold(): each for each in names}
     near = [folded[each] for each in difflib.get_close_matches(name.casefold(), folded, n=1)]
-    hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(names)}"
+    shown = names if listed is None else listed
+    hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(shown)}"
     return f"unknown {what} {name!r}: {hint}"

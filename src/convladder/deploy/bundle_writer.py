@@ -16,7 +16,7 @@ from convladder.core.worker_pool import call
 from convladder.data.image_size import form_of_network
 from convladder.evaluation import calibration, conformal, prediction_sets, predictions
 from convladder.evaluation.intervals import Proportion, proportion
-from convladder.models.catalog import FAMILIES
+from convladder.models.variants import PUBLISHED
 from convladder.results import folders, model_card, outputs, saved_run
 from convladder.results.bundle import bundle, container, schema, tensors
 
@@ -217,7 +217,7 @@ def _without_paths(experiment: Experiment) -> Experiment:
     """Return the experiment with the names of files and folders in the place of their paths."""
     data, model = experiment.data, experiment.model
     backbone = model.backbone
-    if backbone and backbone not in FAMILIES:
+    if backbone and backbone not in PUBLISHED:
         backbone = short_name(backbone)
     return experiment.replace(
         {

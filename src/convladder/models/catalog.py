@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from convladder.core.errors import ExperimentError
-from convladder.core.formatting import unknown_name
-
 OWN = "convnet"  # the network that the settings describe
 
 Mode = Literal["inside", "tf", "torch", "caffe"]
@@ -26,11 +23,11 @@ class Family:
     mode: Mode
     least_side: int
     parameters: float
-    flops: int
+    flops: float
 
     def estimate_flops(self, height: int, width: int) -> int:
         """Return about how many FLOPs an image takes: they grow with its pixels."""
-        return 1000 * self.flops * height * width
+        return round(1000 * self.flops * height * width)
 
     @property
     def megabytes(self) -> float:
@@ -65,9 +62,9 @@ FAMILIES: dict[str, Family] = {
     "InceptionResNetV2": Family("tf", 75, 54.3, 199),
     "InceptionV3": Family("tf", 75, 21.8, 90),
     "MobileNet": Family("tf", 32, 3.23, 23),
-    "MobileNetV2": Family("tf", 32, 2.26, 12),
-    "MobileNetV3Large": Family("inside", 32, 3, 9),
-    "MobileNetV3Small": Family("inside", 32, 0.94, 2),
+    "MobileNetV2": Family("tf", 32, 2.26, 12.5),
+    "MobileNetV3Large": Family("inside", 32, 3, 9.07),
+    "MobileNetV3Small": Family("inside", 32, 0.939, 2.39),
     "NASNetLarge": Family("tf", 32, 84.9, 413),
     "NASNetMobile": Family("tf", 32, 4.27, 23),
     "ResNet101": Family("caffe", 32, 42.7, 303),
@@ -80,10 +77,3 @@ FAMILIES: dict[str, Family] = {
     "VGG19": Family("caffe", 32, 20, 778),
     "Xception": Family("tf", 71, 20.9, 181),
 }
-
-
-def find(name: str) -> Family:
-    """Return what is known of a network of keras.applications. Raises ExperimentError."""
-    if name not in FAMILIES:
-        raise ExperimentError(unknown_name(name, [OWN, *FAMILIES], "model.architecture"))
-    return FAMILIES[name]

@@ -18,13 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from convladder.core.errors import ExperimentError
-from convladder.models import keras_applications
-from convladder.models.catalog import find
+from convladder.models import keras_applications, variants, weight_shapes
 
 TELL_SECONDS = 3
 STALLED_SECONDS = 60  # without a byte, after which a download is given up
-# pixels to a side of the network that is given the weights; they are the same for all sizes
-SIDE = 224
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -36,10 +33,12 @@ def download(name: str, emit: Callable[[str], None]) -> Arrays:
     had, with what to do.
     """
     socket.setdefaulttimeout(STALLED_SECONDS)
+    variant = variants.parse(name)
+    size = {"input_shape": (variant.side, variant.side, 3)} if variant.side else {}
     kept = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
     try:
-        with _telling(kept, find(name).megabytes, emit):
-            network = getattr(keras.applications, name)(include_top=False, weights="imagenet")
+        with _telling(kept, variants.find(variant.architecture).megabytes, emit):
+            network = keras_applications.without_top(name, weights="imagenet", **size)
     except Exception as error:  # Keras makes bare ones of some that the network says
         said = " ".join(str(error).split())
         # HDF5's
@@ -57,7 +56,8 @@ def download(name: str, emit: Callable[[str], None]) -> Arrays:
             ) from None
         raise ExperimentError(
             f"cannot get the ImageNet weights of {name} ({said}): if you are offline, download "
-            f"the file elsewhere and give it with --weights FILE, or put it into {kept}"
+            f"the file elsewhere and give it with --pretrained {variant.architecture} "
+            f"--weights FILE, or put it into {kept}"
         ) from None
     return _named(network)
 
@@ -69,21 +69,28 @@ def read(name: str, path: Path) -> Arrays:
     ExperimentError.
     """
     _check(path)
-    network = getattr(keras.applications, name)(
-        include_top=False, weights=None, input_shape=(SIDE, SIDE, 3)
-    )
+    network = weight_shapes.build(name)
     try:
         with warnings.catch_warnings():
             # Keras only warns of layers that the file does not have
             warnings.simplefilter("error", UserWarning)
             network.load_weights(path)
     except (ValueError, KeyError, OSError, AttributeError, TypeError, UserWarning) as error:
-        said = " ".join(str(error).split())[:200]
-        raise ExperimentError(
-            f"the weights in {path} are not those of {name} without its top: expected its "
-            f"..._notop.h5, or what save_weights wrote of it with include_top=False ({said})"
-        ) from None
+        raise ExperimentError(_misfit(name, path, " ".join(str(error).split())[:200])) from None
     return _named(network)
+
+
+def _misfit(name: str, path: Path, said: str) -> str:
+    """Say that weights do not fit a network, and which they do fit."""
+    text = f"the weights in {path} are not those of {name} without its top"
+    fitting = weight_shapes.networks_of(path)
+    if fitting and name not in fitting:
+        return f"{text}, but those of {' or '.join(fitting)}: give --pretrained {fitting[0]}"
+    others = "" if fitting else ", and fit no other network of keras.applications"
+    return (
+        f"{text}{others}: expected its ..._notop.h5, or what save_weights wrote of it with "
+        f"include_top=False ({said})"
+    )
 
 
 @contextlib.contextmanager

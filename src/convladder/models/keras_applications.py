@@ -15,7 +15,7 @@ import numpy as np
 from keras import layers, ops
 
 from convladder.core.settings.model import Model
-from convladder.models import catalog, head, shapes
+from convladder.models import catalog, head, shapes, variants
 from convladder.models.layers import FixedBatchNormalization
 
 CHANNELS = 3
@@ -88,15 +88,22 @@ def build(settings: Model, shape: tuple[int, int, int], classes: int) -> keras.M
         There is no network of this name, or the images are too small for it.
     """
     name = settings.architecture
-    family = catalog.find(name)
+    family = variants.find(name)
     shapes.check_size(settings, *shape[:2])
     wanted = settings.model_copy(update={"channels": CHANNELS})
     values = head.open_pixels(wanted, shape)[1]
-    made = getattr(keras.applications, name)(
-        include_top=False, weights=None, input_tensor=_preprocessed(family.mode, values)
-    )
+    made = without_top(name, weights=None, input_tensor=_preprocessed(family.mode, values))
     body = renamed(made, fixed=settings.pretrained)
-    return keras.Model(body.inputs[0], head.add_head(settings, body.outputs[0], classes), name=name)
+    logits = head.add_head(settings, body.outputs[0], classes)
+    # with what any format that it is exported to allows
+    return keras.Model(body.inputs[0], logits, name=re.sub(r"\W", "_", name))
+
+
+def without_top(name: str, **given: Any) -> keras.Model:
+    """Return Keras's own network without its top, of a name that is one of `variants.PUBLISHED`."""
+    variant = variants.parse(name)
+    make = getattr(keras.applications, variant.function)
+    return make(include_top=False, **variant.arguments, **given)
 
 
 def renamed(network: keras.Model, *, fixed: bool) -> keras.Model:

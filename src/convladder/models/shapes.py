@@ -6,7 +6,7 @@ from itertools import zip_longest
 
 from convladder.core.errors import ExperimentError
 from convladder.core.settings.model import Model
-from convladder.models import catalog
+from convladder.models import catalog, variants
 
 POOL = 2
 PATCH = 2  # pixels to a side that a whitening first layer looks at
@@ -15,7 +15,7 @@ PATCH = 2  # pixels to a side that a whitening first layer looks at
 def smallest_side(settings: Model) -> int:
     """Return the least height and width that leave one pixel after the last pooling."""
     if settings.architecture != catalog.OWN:
-        return catalog.find(settings.architecture).least_side
+        return variants.find(settings.architecture).least_side
     side = 1
     for _ in settings.filters:
         side *= POOL
@@ -57,7 +57,7 @@ def count_flops(settings: Model, shape: tuple[int, int, int], classes: int) -> i
     """
     height, width, channels = shape
     if settings.architecture != catalog.OWN:
-        return catalog.find(settings.architecture).estimate_flops(height, width)
+        return variants.find(settings.architecture).estimate_flops(height, width)
     channels = settings.channels or channels
     flops = height * width * channels * (1 if settings.preprocessing == "unit" else 2)
     lost = settings.kernel_size - 1 if settings.padding == "valid" else 0

@@ -32,8 +32,9 @@ from convladder.models import (
     networks,
     shapes,
 )
-from convladder.models.catalog import FAMILIES, find
+from convladder.models.catalog import FAMILIES
 from convladder.models.layers import FixedBatchNormalization
+from convladder.models.variants import find
 
 SMALL = "MobileNetV3Small"
 ON_TOP: dict[str, Any] = {"head": "average", "dense": ()}
@@ -223,8 +224,9 @@ def test_offline_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> N
         raise Exception("URL fetch failure on https://there: None -- no route")
 
     monkeypatch.setattr(file_utils, "get_file", get_file)
-    with pytest.raises(ExperimentError, match=r"no route.*--weights FILE") as caught:
-        imagenet_weights.download(SMALL, print)
+    said = r"no route.*--pretrained MobileNetV2@0\.35 --weights FILE"
+    with pytest.raises(ExperimentError, match=said) as caught:
+        imagenet_weights.download("MobileNetV2@0.35-96", print)
     assert "\n" not in str(caught.value)
 
 
@@ -288,7 +290,8 @@ def test_a_file_that_points_elsewhere_or_is_of_another_network_is_refused(
         file["layers/batch_normalization/vars/0"][...] = np.nan
     with pytest.raises(ExperimentError, match="not numbers"):
         imagenet_weights.read(SMALL, tmp_path / "nan.weights.h5")
-    with pytest.raises(ExperimentError, match="not those of MobileNet without its top"):
+    said = f"not those of MobileNet without its top, but those of {SMALL}"
+    with pytest.raises(ExperimentError, match=said):
         imagenet_weights.read("MobileNet", weights)
 
 

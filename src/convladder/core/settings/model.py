@@ -21,15 +21,15 @@ class Model(Settings):
         "convnet",
         description=(
             "convnet, built from the settings below; or a network of keras.applications, such as "
-            "MobileNetV2, for which only head, dense and dropout_dense apply"
+            "MobileNetV2 or MobileNet@0.25, for which only head, dense and dropout_dense apply"
         ),
     )
     backbone: str | None = Field(
         None,
         description=(
-            "network whose layers below the head are used: a network of keras.applications, or "
-            "the folder of a run; set by --pretrained, together with the run's settings for "
-            "these layers"
+            "network whose layers below the head are used: a network of keras.applications, with "
+            "the image size of its weights if that is not 224 (MobileNetV2@0.35-96), or the folder "
+            "of a run; set by --pretrained, together with the run's settings for these layers"
         ),
     )
     pretrained: bool = Field(

@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from convladder.core.defaults import PRETRAINED_LADDER
 from convladder.core.errors import ExperimentError, RunError
 from convladder.core.experiment import Experiment
-from convladder.core.formatting import unknown_name, written
+from convladder.core.formatting import written
 from convladder.core.settings.model import Model
 from convladder.experiments.pretrained import imagenet, source, weight_cache
 from convladder.experiments.pretrained.imagenet import Say, silent
 from convladder.experiments.pretrained.source import PretrainedSource
-from convladder.models.catalog import FAMILIES, OWN
+from convladder.models import variants
+from convladder.models.catalog import OWN
+from convladder.models.variants import PUBLISHED
 
 if TYPE_CHECKING:
     from convladder.models.networks import Backbone
@@ -50,12 +52,12 @@ def changes(
         if key in given:
             raise ExperimentError(f"{key} and --pretrained set the same thing: give one of them")
     file = None if weights is None else str(Path(weights).expanduser().absolute())
-    if file is not None and pretrained in FAMILIES and not Path(file).is_file():
+    if file is not None and pretrained in PUBLISHED and not Path(file).is_file():
         raise ExperimentError(f"there is no file {file}: --weights names a .h5 file of weights")
     named: dict[str, Any] = {"model.backbone": _place(pretrained), "model.weights": file}
-    if pretrained in FAMILIES:
+    if pretrained in PUBLISHED:
         _refuse_body(pretrained, given)
-        return named | {"model.architecture": pretrained}
+        return named | {"model.architecture": variants.parse(pretrained).architecture}
     donor = _open_donor(pretrained)
     model, taken = donor.model, _body(donor)
     _refuse_others(
@@ -75,7 +77,7 @@ def moved(
     places: dict[str, Any] = {}
     for key, place in (("backbone", pretrained), ("weights", weights)):
         if place is not None:
-            if getattr(model, key) in (None, *FAMILIES):
+            if getattr(model, key) in (None, *PUBLISHED):
                 what = "run" if key == "backbone" else "file of weights"
                 raise ExperimentError(f"it did not start from a {what}: leave out {place}")
             places[f"model.{key}"] = str(Path(place).expanduser().absolute())
@@ -130,13 +132,24 @@ def packed(model: Model) -> bytes:
 def _taken(model: Model) -> dict[str, Any]:
     """Return the settings of the layers that a backbone gives."""
     assert model.backbone is not None
-    if model.backbone in FAMILIES:
-        return {"architecture": model.backbone}
+    if model.backbone in PUBLISHED:
+        return {"architecture": _named(model.backbone, model.weights)}
     if model.weights:
         raise ExperimentError(
             "--weights is for networks of keras.applications: a run has its own weights"
         )
     return _body(_open_donor(model.backbone))
+
+
+def _named(name: str, weights: str | None) -> str:
+    """Return the architecture of a network of keras.applications by the name of its weights."""
+    architecture = variants.parse(name).architecture
+    if weights and name != architecture:
+        raise ExperimentError(
+            f"{name} says which weights to download, and --weights names a file of weights: give "
+            f"--pretrained {architecture} with it"
+        )
+    return architecture
 
 
 def _body(donor: PretrainedSource) -> dict[str, Any]:
@@ -172,7 +185,7 @@ def _refuse_body(name: str, given: Mapping[str, Any]) -> None:
 
 def _place(backbone: str) -> str:
     """Return a name as it is, and the path of a run or a bundle from the root."""
-    return backbone if backbone in FAMILIES else str(Path(backbone).expanduser().absolute())
+    return backbone if backbone in PUBLISHED else str(Path(backbone).expanduser().absolute())
 
 
 def _open_donor(place: str) -> PretrainedSource:
@@ -180,7 +193,7 @@ def _open_donor(place: str) -> PretrainedSource:
     path = Path(place).expanduser()
     if not path.exists() and path.name == place and not source.is_bundle(path):
         raise ExperimentError(
-            unknown_name(place, FAMILIES, "backbone") + " (to use a run, give its folder)"
+            variants.unknown(place, PUBLISHED, "backbone") + " (to use a run, give its folder)"
         )
     return source.open_donor(path)
 
@@ -189,12 +202,12 @@ def _find(model: Model, say: Say) -> str | None:
     """Return the SHA-256 of what is taken; None where that is nothing but the name of a network."""
     assert model.backbone is not None
     if (
-        model.backbone in FAMILIES
+        model.backbone in PUBLISHED
         and model.backbone_sha256
         and weight_cache.is_kept(model.backbone_sha256)
     ):
         return model.backbone_sha256  # wherever the file is by now
-    if model.backbone not in FAMILIES:
+    if model.backbone not in PUBLISHED:
         return _open_donor(model.backbone).sum()
     if not model.pretrained:
         return None
@@ -205,9 +218,9 @@ def _weights(model: Model) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Return what a settled experiment takes from the cache, or from its backbone's run."""
     assert model.backbone is not None
     sha256 = model.backbone_sha256
-    if sha256 is None and model.backbone in FAMILIES:
+    if sha256 is None and model.backbone in PUBLISHED:
         return {}, {}
-    if sha256 is not None and (model.backbone in FAMILIES or weight_cache.is_kept(sha256)):
+    if sha256 is not None and (model.backbone in PUBLISHED or weight_cache.is_kept(sha256)):
         return weight_cache.read(sha256)
     arrays, about = map(dict, _open_donor(model.backbone).read())
     _check_same(model, weight_cache.sum_of(arrays, about))

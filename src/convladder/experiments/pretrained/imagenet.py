@@ -22,7 +22,7 @@ from convladder.core.errors import ExperimentError
 from convladder.core.worker import Emit
 from convladder.core.worker_pool import call
 from convladder.experiments.pretrained import weight_cache
-from convladder.models.catalog import FAMILIES
+from convladder.models import variants
 
 FORMAT = 1  # of how published weights are brought into ours
 
@@ -43,7 +43,7 @@ def find(name: str, file: str | None, say: Say = silent) -> str:
     if known:
         return known
     if file is None:
-        megabytes = FAMILIES[name].megabytes
+        megabytes = variants.find(variants.parse(name).architecture).megabytes
         say(f"downloading the ImageNet weights of {name} (about {megabytes:.0f} MB)")
     sha256: str = call(fetch, name, file, on_message=say)
     return sha256
@@ -108,7 +108,7 @@ def _is_ours(path: Path) -> bool:
     name, suffix = path.stem, path.suffix
     if suffix == ".safetensors":
         return re.fullmatch(r"[0-9a-f]{64}", name) is not None
-    if re.sub("-[0-9a-f]{16}$", "", name) in FAMILIES:
+    if re.sub("-[0-9a-f]{16}$", "", name) in variants.PUBLISHED:
         return suffix == ".lock" or (suffix == ".json" and _says_weights(path))
     return files.is_temporary(path.name)
 

@@ -20,7 +20,7 @@ from convladder.data.dataset import SplitDataset
 from convladder.data.decoding.image_stats import Facts
 from convladder.experiments.pretrained import source
 from convladder.experiments.pretrained.imagenet import Say, silent
-from convladder.models.catalog import FAMILIES
+from convladder.models.variants import PUBLISHED
 from convladder.results import folders, saved_run
 
 
@@ -91,7 +91,7 @@ def _ancestors(model: Model) -> Iterator[tuple[str, saved_run.SavedRun | None]]:
     In the place of one that is gone, or that is another by now, stands None, and that is the end.
     """
     place, wanted = model.backbone, model.backbone_sha256
-    while place is not None and place not in FAMILIES:
+    while place is not None and place not in PUBLISHED:
         run = saved_run.SavedRun(place) if folders.is_finished(Path(place)) else None
         if run is not None and wanted is not None and source.of_run(run).sum() != wanted:
             run = None

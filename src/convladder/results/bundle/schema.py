@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from convladder.core.experiment import Experiment
 from convladder.data.decoding.image_form import ImageForm, Limits
 from convladder.data.decoding.intensity import IntensityRange
-from convladder.models.catalog import FAMILIES, OWN
+from convladder.models.catalog import OWN
+from convladder.models.variants import NETWORKS
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Side = Annotated[int, Field(gt=0, le=4096)]
@@ -167,7 +168,7 @@ class Contents(Strict):
     @model_validator(mode="after")
     def _check_experiment(self) -> Self:
         model, data = self.experiment.model, self.experiment.data
-        if model.architecture not in (OWN, *FAMILIES):
+        if model.architecture not in (OWN, *NETWORKS):
             raise ValueError(f"there is no architecture {model.architecture!r}")
         for place in (data.source, data.image_root, model.backbone, model.weights):
             if place and any(separator in place for separator in _SEPARATORS):
