@@ -71,10 +71,11 @@ def cache(
     """
     from convladder.core.places import cache_folder
     from convladder.data.bank.cache import clear_banks, list_banks
-    from convladder.experiments.pretrained import imagenet
+    from convladder.experiments.pretrained import feature_bank, imagenet
 
     if clear:
         imagenet.clear()
+        feature_bank.clear()
         count, size = clear_banks()
         errors.print(f"deleted {count} decoded data sets, {size / 1e6:,.1f} MB", markup=False)
     data_output.banks(list(list_banks()), cache_folder(), json_wanted=as_json)

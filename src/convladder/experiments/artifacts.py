@@ -16,6 +16,7 @@ from convladder.data.decoding.image_form import Pixels
 from convladder.evaluation import corruptions, label_errors, metrics, mistakes, predictions
 from convladder.evaluation.robustness import Corrupted
 from convladder.experiments.corrupted_images import CorruptedImages
+from convladder.experiments.pretrained.corrupted_features import CorruptedFeatures
 from convladder.results import saved_run
 from convladder.results.saved_run import Features, Samples
 from convladder.training.state import frozen_epochs
@@ -45,11 +46,12 @@ def leave(
 
     _write_network(folder, fitted, dataset)
     fitted.history.to_csv(folder / "history.csv", index=False, lineterminator="\n")
-    written = predictions.write(_predict(fitted.network, dataset), folder / "predictions.csv")
+    written = predictions.write(_predict(fitted, dataset), folder / "predictions.csv")
     saved_run.write_splits(folder, dataset.split_table())
     samples = _take_samples(fitted.network, written, dataset)
     features = _take_features(fitted.network, samples)
-    corrupted = _predict_corrupted(fitted.network, dataset, CorruptedImages.of(dataset, shared))
+    degraded = CorruptedImages.of(dataset, shared)
+    corrupted = _predict_corrupted(fitted, dataset, degraded, experiment)
     saved_run.write_arrays(folder, samples, features, corrupted)
     figures: dict[str, Any] = metrics.compute(written, experiment.judged_by)
     figures["kept_epoch"] = fitted.epoch
@@ -87,15 +89,20 @@ def _take_features(network: keras.Model, samples: Samples) -> Features:
 
 
 def _predict_corrupted(
-    network: keras.Model, dataset: SplitDataset, corrupted: CorruptedImages
+    fitted: FitResult, dataset: SplitDataset, corrupted: CorruptedImages, experiment: Experiment
 ) -> Corrupted:
     """Predict the dataset's test images in each corruption and strength."""
-    from convladder.training import fit
+    from convladder.training import features, fit
 
     truth = dataset.bank.labels[dataset.splits.test[corrupted.rows]]
-    predict = fit.predictor(network)
+    predict = fit.predictor(fitted.network)
+    kept = CorruptedFeatures.of(experiment, corrupted)
     correct = np.zeros((len(corruptions.NAMES), corruptions.STRENGTHS, len(truth)), dtype=bool)
     for place, name in enumerate(corruptions.NAMES):
+        if kept is not None and (vectors := kept.read(name)) is not None:
+            logits = features.classify(fitted.network, np.concatenate(vectors))
+            correct[place] = logits.argmax(axis=1).reshape(-1, len(truth)) == truth
+            continue
         for level in range(corruptions.STRENGTHS):
             for part, pixels in corrupted.batches(name, level + 1):
                 correct[place, level, part] = predict(pixels).argmax(axis=1) == truth[part]
@@ -125,16 +132,14 @@ def _test_pixels(dataset: SplitDataset, rows: NDArray[np.int64]) -> Pixels:
     return dataset.bank.images[dataset.bank.rows[dataset.splits.test[rows]]]
 
 
-def _predict(network: keras.Model, dataset: SplitDataset) -> pd.DataFrame:
-    from convladder.training import fit
-
+def _predict(fitted: FitResult, dataset: SplitDataset) -> pd.DataFrame:
     parts = {"validation": dataset.splits.validation, "test": dataset.splits.test}
     indices = np.concatenate(list(parts.values()))
     return predictions.make_table(
         [dataset.bank.records[index].path for index in indices],
         [split for split, members in parts.items() for _ in members],
         dataset.bank.labels[indices].tolist(),
-        fit.predict_logits(network, dataset.bank, indices),
+        fitted.predict_logits(dataset.bank, indices),
         dataset.class_names,
     )
 

@@ -31,6 +31,8 @@ from convladder.experiments.climb_folder import Spent
 from convladder.experiments.climb_plan import Plan, weigh
 from convladder.experiments.corrupted_images import CorruptedImages, worth_keeping
 from convladder.experiments.engines import Engine
+from convladder.experiments.pretrained.corrupted_features import CorruptedFeatures
+from convladder.experiments.pretrained.feature_bank import FeatureBank
 from convladder.experiments.resume import ResumePolicy
 from convladder.experiments.rounds import Rounds
 from convladder.experiments.time_limit import TimeLimit
@@ -276,22 +278,39 @@ def _shared_folder(folder: Path) -> Iterator[Path]:
 def _tasks(trials: Sequence[Trial], folder: Path, shared: Path | None) -> list[Task]:
     """Return what makes the corrupted images that trials on one disk share, and then the trials."""
     command = provenance.command()
-    tasks = _sharing(trials, shared) if shared else []
+    tasks = [*_features(trials), *_sharing(trials, shared)] if shared else []
     for trial in trials:
         place = folders.trial_folder(folder, trial.key)
         tasks.append(Task(trial.key, run_trial, (replace(trial, shared=shared), place, command)))
     return tasks
 
 
+def _features(trials: Sequence[Trial]) -> list[Task]:
+    """Return what computes the features of frozen backbones, each for all trials that use it."""
+    found = (FeatureBank.of(trial.experiment, trial.dataset) for trial in trials)
+    banks = {bank.folder: bank for bank in found if bank is not None}
+    return [Task(None, bank.make, (part,)) for bank in banks.values() for part in bank.missing]
+
+
 def _sharing(trials: Sequence[Trial], shared: Path) -> list[Task]:
     of_images = {(trial.dataset.bank.folder, trial.key.fold): trial.dataset for trial in trials}
     sets = [CorruptedImages.of(dataset, shared) for dataset in of_images.values()]
     new = [each for each in sets if each.kept and not each.kept.exists()]  # in this climb's rounds
-    return [
+    images = [
         Task(None, each.keep, (name,))
         for each in worth_keeping(new, shared)
         for name in corruptions.NAMES
     ]
+    return [*images, *_features_of_degraded(trials, shared)]
+
+
+def _features_of_degraded(trials: Sequence[Trial], shared: Path) -> list[Task]:
+    found = (
+        CorruptedFeatures.of(trial.experiment, CorruptedImages.of(trial.dataset, shared))
+        for trial in trials
+    )
+    sets = {each.place: each for each in found if each is not None}
+    return [Task(None, each.make, (name,)) for each in sets.values() for name in each.missing]
 
 
 def _take(event: Event, folder: Path, on_event: OnEvent) -> list[Failed]:

@@ -19,7 +19,7 @@ from convladder.core.tasks import Validated, WarningText
 from convladder.core.worker import Emit
 from convladder.data.dataset import SplitDataset
 from convladder.experiments import artifacts
-from convladder.experiments.pretrained import backbones
+from convladder.experiments.pretrained import backbones, feature_bank
 from convladder.results import (
     folders,
     locks,
@@ -130,8 +130,10 @@ def _fit(trial: Trial, emit: Emit, keeper: Checkpointer) -> FitResult:
     backbone = [backbones.load(trial.experiment.model)]
     if trial.parallel.total == 1:
         precision.warn(trial.experiment.train.precision, emit)
+        banked = feature_bank.FeatureBank.of(trial.experiment, trial.dataset)
+        features = None if banked is None else banked.read()
         with worker.saves_when_stopped():
-            return fit.fit(trial.experiment, trial.dataset, emit, keeper, backbone.pop())
+            return fit.fit(trial.experiment, trial.dataset, emit, keeper, backbone.pop(), features)
     from convladder.training import multihost
 
     with multihost.joined(trial.parallel, _alike(trial), _settings(trial)):
@@ -141,7 +143,12 @@ def _fit(trial: Trial, emit: Emit, keeper: Checkpointer) -> FitResult:
         precision.warn(trial.experiment.train.precision, emit)
         with worker.saves_when_stopped():
             return fit.fit(
-                trial.experiment, trial.dataset, emit, keeper, backbone.pop(), trial.parallel
+                trial.experiment,
+                trial.dataset,
+                emit,
+                keeper,
+                backbone.pop(),
+                parallel=trial.parallel,
             )
 
 

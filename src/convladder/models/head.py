@@ -47,3 +47,25 @@ def add_head(settings: Model, maps: keras.KerasTensor, classes: int) -> keras.Ke
 def body_of(network: keras.Model) -> list[layers.Layer]:
     """Return the layers before the head: what one network can take from another."""
     return [layer for layer in network.layers if not _OF_HEAD.fullmatch(layer.name)]
+
+
+def features_of(network: keras.Model) -> keras.Model:
+    """Return a network up to the vector that its dense layers see: images to `(batch, features)`.
+
+    It has the layers of the network, not copies.
+    """
+    return keras.Model(network.input, network.layers[_place_of_vector(network)].output)
+
+
+def classifier_of(network: keras.Model) -> keras.Model:
+    """Return what follows that vector: `(batch, features)` to logits, with the same layers."""
+    place = _place_of_vector(network)
+    values = inputs = keras.Input(network.layers[place].output.shape[1:], name="features")
+    for layer in network.layers[place + 1 :]:
+        values = layer(values)
+    return keras.Model(inputs, values)
+
+
+def _place_of_vector(network: keras.Model) -> int:
+    """Return which of the layers turns maps into a vector."""
+    return next(place for place, layer in enumerate(network.layers) if layer.name in _HEADS)

@@ -6,11 +6,10 @@ import math
 import mmap
 from collections.abc import Iterable, Iterator
 from itertools import pairwise, zip_longest
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from convladder.data.decoding.image_form import Pixels
 
 # docs/decisions/028-a-large-bank-is-read-ahead.md
 AHEAD_FROM = 2**30  # bytes of a bank; a smaller one stays in memory once it was read
@@ -31,7 +30,7 @@ class Prefetcher:
     in vain.
     """
 
-    def __init__(self, images: Pixels) -> None:
+    def __init__(self, images: NDArray[Any]) -> None:
         mapped = getattr(images, "_mmap", None)
         self._map = (
             mapped if images.nbytes >= AHEAD_FROM and hasattr(mmap, "MADV_WILLNEED") else None

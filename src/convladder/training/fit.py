@@ -7,12 +7,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
-from keras import ops
 from numpy.typing import NDArray
 
 from convladder.core.devices import ALONE, Parallel
@@ -22,7 +20,7 @@ from convladder.data.bank.bank import Bank
 from convladder.data.dataset import SplitDataset
 from convladder.data.decoding.image_form import Pixels
 from convladder.data.splits import Indices
-from convladder.models import catalog, convnet, networks
+from convladder.models import catalog, convnet, head, networks
 from convladder.models.networks import Backbone
 from convladder.training import (
     augmentation,
@@ -34,6 +32,8 @@ from convladder.training import (
     steps,
 )
 from convladder.training.checkpointer import Checkpointer
+from convladder.training.features import Features
+from convladder.training.lookup import images_of
 from convladder.training.loop import MakeSteps, OnEpoch, Training
 from convladder.training.precision import computing_in
 from convladder.training.state import Row, frozen_epochs
@@ -51,12 +51,20 @@ class FitResult:
         `learning_rate`, `train_seconds`, and `val_` with the metric if that is another. The
         training figures are means over the epoch while it ran.
     epoch : the one whose weights the network has.
+    features : what its layers before the head make of images, where they never were trained.
     """
 
     network: keras.Model
     statistics: convnet.Statistics | None
     history: pd.DataFrame
     epoch: int
+    features: Features | None = None
+
+    def predict_logits(self, bank: Bank, indices: Indices) -> NDArray[np.float32]:
+        """Return the logits `(len(indices), classes)` of records of the bank, in their order."""
+        if self.features is None:
+            return predict_logits(self.network, bank, indices)
+        return self.features.predict_logits(self.network, bank.rows[indices])
 
 
 def fit(
@@ -65,6 +73,7 @@ def fit(
     on_epoch: OnEpoch | None = None,
     keeper: Checkpointer | None = None,
     backbone: Backbone | None = None,
+    features: Features | None = None,
     parallel: Parallel = ALONE,
 ) -> FitResult:
     """Train the experiment's network on the dataset's train split; choose the epoch on validation.
@@ -73,8 +82,9 @@ def fit(
     called with each row of the history, and with `epochs`, their number, `images_per_second`, and
     `kept`, the metric on validation of the epoch that would be kept if this were the last.
     Training goes on from the keeper's newest checkpoint, to the same bits as if it had never
-    stopped. `backbone` is what the experiment's backbone gives, where it has one. Of several
-    processes, all call this at the same time.
+    stopped. `backbone` is what the experiment's backbone gives, where it has one. While that is
+    frozen, `features` of all images of the split take its place. Of several processes, all call
+    this at the same time.
 
     Raises
     ------
@@ -96,7 +106,7 @@ def fit(
         trained, network = _build_to_train(experiment, build, backbone)
         backbone = None  # the networks have its weights: they need not be held twice
         averaged = None if network is trained else network
-        phases = _phases(experiment, dataset, trained, averaged)
+        phases = _phases(experiment, dataset, trained, averaged, features)
         training = Training(experiment, dataset, network, phases)
         training.run(partial(_tell, on_epoch, experiment, dataset), keeper or Checkpointer())
         if settings.select == "best":
@@ -105,7 +115,11 @@ def fit(
         network = _build_to_predict(network, build, frozen=settings.frozen_share == 1)
     course = training.course
     return FitResult(
-        network, statistics, pd.DataFrame(course.history), course.kept_epoch(experiment)
+        network,
+        statistics,
+        pd.DataFrame(course.history),
+        course.kept_epoch(experiment),
+        features if settings.frozen_share == 1 else None,
     )
 
 
@@ -145,7 +159,7 @@ def _build_to_predict(in_training: keras.Model, build: Build, *, frozen: bool) -
 def predict_logits(network: keras.Model, bank: Bank, indices: Indices) -> NDArray[np.float32]:
     """Return the logits `(len(indices), classes)` of records of the bank, in their order."""
     rows = bank.rows[indices].astype(np.int32)
-    images = _images_of(bank, [])
+    images = images_of(bank, [])
     return backend.predict(
         keras.Model(images.input, network(images.output)), rows, batches.Prefetcher(bank.images)
     )
@@ -159,34 +173,6 @@ def predictor(network: keras.Model) -> Predict:
     It compiles once for each size of batch, or for a few.
     """
     return backend.predictor(network)
-
-
-# docs/decisions/001-training-is-fed-indices.md
-class GatherImages(keras.layers.Layer):
-    """Turn rows `(batch,)` of a bank into its images `(batch, height, width, channels)`, float32.
-
-    The gather and the cast happen inside the compiled graph.
-    """
-
-    def __init__(self, images: Pixels) -> None:
-        super().__init__(name="lookup", trainable=False, dtype="float32")
-        self._shape = images.shape[1:]
-        self._images = backend.share_memory(images)
-
-    def call(self, rows: Any) -> Any:
-        return ops.cast(ops.take(self._images, rows, axis=0), "float32")
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return (*input_shape, *self._shape)
-
-
-def _images_of(bank: Bank, augmenters: list[keras.layers.Layer]) -> keras.Model:
-    """Return what turns rows of a bank into its images, changed at random where training."""
-    rows = keras.Input((), dtype="int32", name="rows")
-    images = GatherImages(bank.images)(rows)
-    for augmenter in augmenters:
-        images = augmenter(images)
-    return keras.Model(rows, images)
 
 
 def _spread_over(parallel: Parallel) -> contextlib.AbstractContextManager[None]:
@@ -220,12 +206,13 @@ def _phases(
     dataset: SplitDataset,
     network: keras.Model,
     averaged: keras.Model | None,
+    features: Features | None,
 ) -> MakeSteps:
     """Return what makes the graphs that train a network and validate it or its averages."""
     settings, train, classes = experiment.train, dataset.splits.train, len(dataset.class_names)
     weights = losses.class_weights(settings, dataset.bank.labels[train], classes)
     mixing = augmentation.build_mixing(experiment.augmentation, experiment.seed)
-    images = _images_of(dataset.bank, augmentation.build(experiment.augmentation, experiment.seed))
+    images = images_of(dataset.bank, augmentation.build(experiment.augmentation, experiment.seed))
     steps_per_epoch = math.ceil(len(train) / settings.batch_size)
 
     def make(frozen: bool) -> steps.StepFunctions:
@@ -233,9 +220,11 @@ def _phases(
             if each is not None and experiment.model.pretrained:
                 networks.freeze(each, frozen)
         tunes = experiment.model.pretrained and not frozen
+        uses = features if frozen else None
+        part = head.classifier_of if uses else _whole
         return backend.StepFunctions(
-            images,
-            network,
+            uses.of_rows() if uses else images,
+            part(network),
             optimizer.build(
                 settings,
                 steps_per_epoch,
@@ -248,11 +237,15 @@ def _phases(
                 label_smoothing=settings.label_smoothing,
                 shares=mixing is not None,
             ),
-            averaged=averaged,
+            averaged=averaged and part(averaged),
             mixing=mixing,
         )
 
     return make
+
+
+def _whole(network: keras.Model) -> keras.Model:
+    return network
 
 
 def _tell(

@@ -50,7 +50,6 @@ class Training:
     steps: steps.StepFunctions = field(init=False)
 
     def __post_init__(self) -> None:
-        self._flops = cost.measure(self.network).flops
         self._begin_phase()
 
     def run(self, on_epoch: OnEpoch, keeper: Checkpointer) -> None:
@@ -110,14 +109,16 @@ class Training:
         ]
 
     def _begin_phase(self) -> None:
-        self._frozen = self.course.is_frozen(self.experiment.train)
-        self.steps = self.make_steps(self._frozen)
+        self._take_steps(frozen=self.course.is_frozen(self.experiment.train))
+
+    def _take_steps(self, *, frozen: bool) -> None:
+        self._frozen, self.steps = frozen, self.make_steps(frozen)
+        self._flops = cost.measure(self.steps.network).flops
 
     def _train_epoch(self, keeper: Checkpointer) -> None:
         course = self.course
         if self._frozen and course.epoch == frozen_epochs(self.experiment.train):
-            self._frozen = False
-            self.steps = self.make_steps(False)
+            self._take_steps(frozen=False)
         started = time.perf_counter()
         if course.step == 0:
             self.steps.reset_means()

@@ -29,6 +29,7 @@ from convladder.training import (
     batches,
     fit,
     input_statistics,
+    lookup,
     losses,
     optimizer,
     steps,
@@ -249,7 +250,7 @@ def test_images_are_asked_for_by_their_pages(
 def test_the_lookup_reads_the_bank_without_a_copy(tmp_path: Path) -> None:
     np.save(tmp_path / "images.npy", np.arange(2 * 3 * 3 * 1, dtype=np.uint8).reshape(2, 3, 3, 1))
     bank = np.load(tmp_path / "images.npy", mmap_mode="c")
-    layer = fit.GatherImages(bank)
+    layer = lookup.GatherImages(bank)
     bank[1] = 200
     images = np.asarray(layer(np.array([1, 0, 1])))
     assert images.dtype == np.float32
@@ -260,7 +261,7 @@ def test_the_lookup_reads_the_bank_without_a_copy(tmp_path: Path) -> None:
 def test_memory_that_the_backend_cannot_share_is_copied() -> None:
     aligned = np.zeros(512, dtype=np.uint8)
     odd = aligned[1 : 1 + 18].reshape(2, 3, 3, 1)
-    images = np.asarray(fit.GatherImages(odd)(np.array([0, 1])))
+    images = np.asarray(lookup.GatherImages(odd)(np.array([0, 1])))
     assert images.shape == (2, 3, 3, 1)
 
 

@@ -18,6 +18,7 @@ from keras import layers
 from PIL import Image
 
 import convladder as cl
+from backbone_runs import SIDE, Settle, run_of
 from convladder.core import files
 from convladder.core.errors import ConvladderError, DataError, ExperimentError, RunError
 from convladder.core.experiment import Experiment
@@ -27,7 +28,6 @@ from convladder.core.settings.train import Train
 from convladder.core.worker import Stopped
 from convladder.data.dataset import SplitDataset
 from convladder.data.loading import load
-from convladder.experiments import artifacts
 from convladder.experiments.climb_plan import make_plan
 from convladder.experiments.inference import load_network
 from convladder.experiments.pretrained import backbones, leakage, source
@@ -36,79 +36,11 @@ from convladder.experiments.trial import Trial
 from convladder.models import networks, shapes
 from convladder.models.convnet import Statistics
 from convladder.models.layers import FixedBatchNormalization
-from convladder.results import folders, saved_run
+from convladder.results import saved_run
 from convladder.training import fit, steps
 from convladder.training.checkpointer import FileCheckpointer, Snapshot
 from convladder.training.state import TrainingState, frozen_epochs
 from stops import assert_same_state, train_at_once, train_with_stops
-
-SMALL = {
-    "model.filters": [4, 8],
-    "model.kernel_size": 3,
-    "model.batch_norm": True,
-    "model.dropout_conv": [0.2],
-}
-SIDE = 16
-
-Settle = Callable[..., Experiment]
-
-
-@pytest.fixture(scope="module")
-def first_digits() -> SplitDataset:
-    """The digits 0 to 7, two batches of them to train on."""
-    return few(
-        load(Data(source="digits", limit=140, image_size=(SIDE, SIDE), classes=tuple("01234567")))
-    )
-
-
-@pytest.fixture(scope="module")
-def other_digits() -> SplitDataset:
-    """The digits 8 and 9, two batches of them to train on."""
-    return few(load(Data(source="digits", limit=140, image_size=(SIDE, SIDE), classes=("8", "9"))))
-
-
-def few(dataset: SplitDataset) -> SplitDataset:
-    return replace(dataset, splits=replace(dataset.splits, train=dataset.splits.train[:64]))
-
-
-def run_of(experiment: Experiment, dataset: SplitDataset, folder: Path) -> saved_run.SavedRun:
-    """Leave a run without what it keeps for people to look at."""
-    fitted = fit.fit(experiment, dataset, backbone=backbones.load(experiment.model))
-    folder.mkdir()
-    figures = {"test": {"accuracy": 0.0}}
-    artifacts._write_network(folder, fitted, dataset)
-    saved_run.write_splits(folder, dataset.split_table())
-    about = {
-        "format": folders.FORMAT,
-        "rung": "r",
-        "experiment": experiment.model_dump(),
-        "data": dataset.provenance(),
-    }
-    files.write_json(folder / "experiment.json", about)
-    files.write_json(folder / "metrics.json", figures)
-    return saved_run.SavedRun(folder)
-
-
-@pytest.fixture(scope="module")
-def run(first_digits: SplitDataset, tmp_path_factory: pytest.TempPathFactory) -> saved_run.SavedRun:
-    """A run on the digits 0 to 7 of a small network, standardised and with batch normalisation."""
-    settings = SMALL | {"model.preprocessing": "standardize", "model.dense": [6], "train.epochs": 2}
-    experiment = Experiment().replace(settings).replace(first_digits.settled())
-    return run_of(experiment, first_digits, tmp_path_factory.mktemp("first") / "run")
-
-
-@pytest.fixture
-def settle(run: saved_run.SavedRun, other_digits: SplitDataset) -> Settle:
-    """Return what makes the experiment of a rung of the ladder, on the other digits."""
-
-    def make(
-        rung: str, changes: dict[str, Any] | None = None, backbone: Path = run.folder
-    ) -> Experiment:
-        start = backbones.changes(str(backbone), None, {}) | {"train.epochs": 4}
-        experiment = load_ladder("transfer").experiment(rung, start).replace(changes or {})
-        return backbones.with_backbone(experiment.replace(other_digits.settled()))
-
-    return make
 
 
 def train(experiment: Experiment, dataset: SplitDataset) -> dict[str, Any]:
