@@ -40,10 +40,7 @@ from convladder.experiments.trial import Trial, run_trial
 from convladder.results import folders, locks, outputs, planned_looks, provenance, questions
 from convladder.results.folders import TrialKey
 
-UNSHARED = (
-    "the degraded images cannot be kept for all trials: each trial makes its own, which takes "
-    "longer"
-)
+UNSHARED = "what all trials share cannot be kept: each trial makes its own, which takes longer"
 
 NO_LOOK_LEFT = (
     "all looks of this climb are over: more time adds none, and --seeds N adds seeds to every rung"
@@ -322,6 +319,8 @@ def _take(event: Event, folder: Path, on_event: OnEvent) -> list[Failed]:
             if event.key is not None:
                 on_event(event)
                 return climb_folder.note_failure(event, folder)
+            if isinstance(event, Message):
+                on_event(Notice(str(event.value), warns=False))
             if isinstance(event, Failed):  # each trial makes its own, and fails where it cannot
                 on_event(Notice(UNSHARED))
         case _:

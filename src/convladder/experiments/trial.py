@@ -131,7 +131,7 @@ def _fit(trial: Trial, emit: Emit, keeper: Checkpointer) -> FitResult:
     if trial.parallel.total == 1:
         precision.warn(trial.experiment.train.precision, emit)
         banked = feature_bank.FeatureBank.of(trial.experiment, trial.dataset)
-        features = None if banked is None else banked.read()
+        features = None if banked is None else banked.read(emit)
         with worker.saves_when_stopped():
             return fit.fit(trial.experiment, trial.dataset, emit, keeper, backbone.pop(), features)
     from convladder.training import multihost

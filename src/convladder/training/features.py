@@ -58,10 +58,14 @@ class Extractor:
         self.size = int(layers.output_shape[-1])
         self._predict = backend.predictor(layers)
 
-    def compute(self, images: Pixels) -> NDArray[np.float32]:
-        """Return the features `(N, size)` of images `(N, height, width, channels)`, 0 to 255."""
+    def compute(self, images: Pixels, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        """Return the features `(N, size)` of images `(images, height, width, channels)`, 0 to 255.
+
+        rows : of which of the images; None: of all.
+        """
+        wanted = np.arange(len(images)) if rows is None else rows
         parts = [
-            np.asarray(self._predict(images[start : start + BATCH]))
-            for start in range(0, len(images), BATCH)
+            np.asarray(self._predict(images[wanted[start : start + BATCH]]))
+            for start in range(0, len(wanted), BATCH)
         ]
         return np.concatenate(parts) if parts else np.empty((0, self.size), np.float32)

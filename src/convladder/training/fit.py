@@ -239,6 +239,7 @@ def _phases(
             ),
             averaged=averaged and part(averaged),
             mixing=mixing,
+            whole=network,
         )
 
     return make

@@ -40,6 +40,7 @@ class StepFunctions(ABC):
     averaged : another such network, which is validated with averages of the weights; None: the
         trained one is.
     mixing : what mixes the images of a batch and their shares of each class; None: nothing.
+    whole : the network of which `network` is a part, whose variables are those of a checkpoint.
     """
 
     def __init__(
@@ -51,9 +52,11 @@ class StepFunctions(ABC):
         *,
         averaged: keras.Model | None = None,
         mixing: keras.layers.Layer | None = None,
+        whole: keras.Model | None = None,
     ) -> None:
         optimizer.build(network.trainable_variables)
         self.network, self.optimizer = network, optimizer
+        self._whole = whole or network
         self._images, self._training_loss, self._averaged, self._mixing = (
             images,
             loss,
@@ -111,7 +114,7 @@ class StepFunctions(ABC):
         groups: Mapping[str, list[keras.Variable]] = {
             "images": self._drawing(),
             "mixing": self._mixing.variables if self._mixing else [],
-            "network": self.network.variables,
+            "network": self._whole.variables,
             "optimizer": self.optimizer.variables,
             **{name: metric.variables for name, metric in self._metrics.items()},
         }

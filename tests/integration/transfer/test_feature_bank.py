@@ -12,6 +12,7 @@ import convladder as cl
 from backbone_runs import SIDE, Settle
 from convladder.core.experiment import Experiment
 from convladder.core.places import cache_folder
+from convladder.core.worker import Stopped
 from convladder.data.dataset import SplitDataset
 from convladder.experiments.corrupted_images import CorruptedImages
 from convladder.experiments.inference import load_network
@@ -20,6 +21,11 @@ from convladder.experiments.pretrained.feature_bank import FeatureBank
 from convladder.models import head, networks
 from convladder.results import saved_run
 from convladder.training import fit
+from convladder.training.checkpointer import FileCheckpointer, Snapshot
+
+
+def silent(text: str) -> None:
+    """Say nothing."""
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +51,7 @@ def features_by_network(experiment: Experiment, dataset: SplitDataset) -> Any:
 def test_features_are_those_of_the_backbone(settle: Settle, other_digits: SplitDataset) -> None:
     experiment = settle("transfer-frozen")
     bank = bank_of(experiment, other_digits)
-    found = bank.read()
+    found = bank.read(silent)
     assert found is not None
     expected = features_by_network(experiment, other_digits)
     assert np.abs(found.vectors[found.places[bank.rows]] - expected[bank.rows]).max() < 1e-5
@@ -58,7 +64,7 @@ def test_training_on_features_comes_to_the_same(
 ) -> None:
     experiment = settle(rung, {"model.dropout_dense": [0.3], "train.average_epochs": 1})
     backbone = backbones.load(experiment.model)
-    features = bank_of(experiment, other_digits).read()
+    features = bank_of(experiment, other_digits).read(silent)
     whole = fit.fit(experiment, other_digits, backbone=backbone)
     banked = fit.fit(experiment, other_digits, backbone=backbone, features=features)
     for column in ("loss", "accuracy", "val_loss", "val_accuracy"):
@@ -79,17 +85,19 @@ def test_parts_that_are_there_are_not_made_again(
     monkeypatch.setattr(feature_bank, "PART_FLOPS", 1e6)
     parts = bank.missing
     assert len(parts) > 2
-    bank.make(parts[1], print)
+    bank.make(parts[1], silent)
     before = bank._path(parts[1]).stat().st_mtime_ns
     assert bank.missing == [part for part in parts if part != parts[1]]
-    bank.make(parts[1], print)
+    bank.make(parts[1], silent)
     assert bank._path(parts[1]).stat().st_mtime_ns == before
-    first = bank.read()
+    first = bank.read(silent)
     assert first is not None
     assert bank.missing == []
     assert not [*bank.folder.glob("0*.npy")], "the parts are joined"
     monkeypatch.setattr(FeatureBank, "make", None)
-    again = bank_of(settle("transfer-frozen", {"train.learning_rate": 0.1}), other_digits).read()
+    again = bank_of(settle("transfer-frozen", {"train.learning_rate": 0.1}), other_digits).read(
+        silent
+    )
     assert again is not None
     assert np.array_equal(first.vectors, again.vectors)
 
@@ -124,12 +132,55 @@ def test_without_room_the_backbone_is_used_each_time(
     settle: Settle, other_digits: SplitDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feature_bank, "KEPT", 10)
-    assert bank_of(settle("transfer-frozen"), other_digits).read() is None
+    assert bank_of(settle("transfer-frozen"), other_digits).read(silent) is None
+
+
+def test_a_damaged_file_is_made_again(settle: Settle, other_digits: SplitDataset) -> None:
+    bank = bank_of(settle("transfer-frozen"), other_digits)
+    before = bank.read(silent)
+    assert before is not None
+    expected, file = np.array(before.vectors), bank.folder / feature_bank.ALL
+    file.write_bytes(file.read_bytes()[:200])
+    after = bank.read(silent)
+    assert after is not None
+    assert np.array_equal(after.vectors, expected)
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(
+    settle: Settle, other_digits: SplitDataset, tmp_path: Path
+) -> None:
+    (tmp_path / "cache").write_text("no folder")
+    assert bank_of(settle("transfer-frozen"), other_digits).read(silent) is None
+
+
+def test_a_training_goes_on_with_features_or_without(
+    settle: Settle, other_digits: SplitDataset, tmp_path: Path
+) -> None:
+    experiment = settle("transfer-frozen", {"train.epochs": 4})
+    backbone = backbones.load(experiment.model)
+    features = bank_of(experiment, other_digits).read(silent)
+    whole = fit.fit(experiment, other_digits, backbone=backbone)
+
+    class Stops(FileCheckpointer):
+        """Stops after the second epoch."""
+
+        def after_epoch(self, snapshot: Snapshot) -> None:
+            self.keep(snapshot)
+            if snapshot().course["history"][-1]["epoch"] == 2:
+                raise Stopped
+
+    with pytest.raises(Stopped):
+        fit.fit(experiment, other_digits, None, Stops(tmp_path, every=1e6), backbone, features)
+    keeper = FileCheckpointer(tmp_path, every=1e6)
+    resumed = fit.fit(experiment, other_digits, None, keeper, backbone)
+    assert resumed.history["val_loss"].to_numpy() == pytest.approx(
+        whole.history["val_loss"].to_numpy(), abs=1e-4
+    )
 
 
 def test_clearing_removes_features_alone(settle: Settle, other_digits: SplitDataset) -> None:
     bank = bank_of(settle("transfer-frozen"), other_digits)
-    bank.read()
+    bank.read(silent)
     other = bank.folder.parent / "notes"
     other.mkdir()
     feature_bank.clear()

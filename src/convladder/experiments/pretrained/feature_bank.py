@@ -9,6 +9,7 @@ The key is of all that they depend on: images, layers, weights, versions. Safe t
 from __future__ import annotations
 
 import hashlib
+import logging
 import math
 import shutil
 from dataclasses import dataclass, replace
@@ -32,6 +33,8 @@ from convladder.models import shapes
 
 if TYPE_CHECKING:
     from convladder.training.features import Features
+
+_logger = logging.getLogger(__name__)
 
 FORMAT = 1  # of what is kept; part of the key
 PART_FLOPS = 4e11  # of a part: some ten seconds on one core
@@ -90,26 +93,40 @@ class FeatureBank:
         return [part for part in range(len(self._bounds)) if not self._path(part).exists()]
 
     def make(self, part: int, emit: Emit) -> None:
-        """Make a part, if there is room and nobody has meanwhile; a task for a worker."""
-        del emit
+        """Make a part, if there is room and nobody has meanwhile; a task for a worker.
+
+        Raises OSError where it cannot be written, ConvladderError without the backbone's weights.
+        """
         files.make_folder(self.folder)
         with FileLock(self._path(part).with_suffix(".lock")):
             if part not in self.missing:
                 return
             extractor = extraction.extractor(self.model, self.bank.form.shape)
             if 4 * extractor.size * len(self.rows) < min(KEPT, _free() / ROOM):
-                images = self.bank.images[self.rows[self._bounds[part]]]
-                extraction.save(self._path(part), extractor.compute(images))
+                rows = self.rows[self._bounds[part]]
+                emit(self._said(part, len(rows)))
+                extraction.save(self._path(part), extractor.compute(self.bank.images, rows))
 
-    def read(self) -> Features | None:
+    def read(self, emit: Emit) -> Features | None:
         """Return them all, as a map of the file; make first what is missing.
 
-        None where there is no room for them.
+        None where there is no room for them: then the backbone is used each time. Raises
+        ConvladderError without its weights.
         """
+        try:
+            return self._read(emit)
+        except ValueError:  # a damaged file
+            shutil.rmtree(self.folder, ignore_errors=True)
+            return self._read(emit)
+        except OSError as error:
+            _logger.debug("features are not kept (%s)", error)
+            return None
+
+    def _read(self, emit: Emit) -> Features | None:
         from convladder.training.features import Features
 
         for part in self.missing:
-            self.make(part, _silent)
+            self.make(part, emit)
             if not (self.is_whole or self._path(part).exists()):
                 return None
         with FileLock(self.folder / "whole.lock"):
@@ -124,6 +141,14 @@ class FeatureBank:
         flops = shapes.count_flops(self.model, self.bank.form.shape, classes=1)
         size = max(1, math.ceil(PART_FLOPS / flops))
         return [slice(start, start + size) for start in range(0, len(self.rows), size)]
+
+    def _said(self, part: int, count: int) -> str:
+        """Say which images are seen, and that it is the only time."""
+        first = self._bounds[part].start + 1
+        return (
+            f"the frozen backbone sees images {first:,} to {first + count - 1:,} of "
+            f"{len(self.rows):,}, once for all trials"
+        )
 
     def _path(self, part: int) -> Path:
         return self.folder / f"{part:05}.npy"
@@ -160,7 +185,3 @@ def _free() -> int:
     while not place.exists():
         place = place.parent
     return shutil.disk_usage(place).free
-
-
-def _silent(value: object) -> None:
-    del value
