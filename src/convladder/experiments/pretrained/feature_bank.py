@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 FORMAT = 1  # of what is kept; part of the key
-PART_FLOPS = 4e11  # of a part: some ten seconds on one core
+PART_FLOPS = 1e11  # of a part: some seconds on one core
 KEPT = 4e9  # bytes of features, at most
 ROOM = 4  # times as much must be free on the disk
 ALL = "features.npy"
