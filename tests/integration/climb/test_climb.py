@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -99,7 +100,11 @@ def test_a_climb_leaves_what_the_design_says(climbed: Path) -> None:
     plots |= {f"plots/{name}.png" for name in one}
     top = {"climb.json", "ladder.json", "results.csv", "summary.csv"}
     top |= {"report.html", "live.html"}
-    assert files_of(climbed) - {".convladder-lock"} == trials | plots | top
+    found = files_of(climbed) - {".convladder-lock"}
+    pages = {name for name in found if re.fullmatch(r"trials/.+/(report\.html|plots/.+)", name)}
+    assert found - pages == trials | plots | top
+    with_page = [name.split("/")[1] for name in pages if name.endswith("report.html")]
+    assert sorted(with_page) == ["lenet5", "max-pooling"], "the best network of each"
     printed = (climbed.parent / "stdout").read_text()
     assert "max-pooling" in printed
     said, _, _ = printed.partition("\n\nnext:\n")
