@@ -104,7 +104,7 @@ def test_one_rung_alone_has_a_page_without_empty_tables(one_rung: Path) -> None:
     page = (one_rung / "report.html").read_text(encoding="utf-8")
     assert re.search(r">batch-norm</span> gets [\d.]+ % of test images right\.</h1>", page)
     headline = SavedClimb(one_rung).headline()
-    assert re.search(r"\(95 % interval [\d.]+ to [\d.]+\)\. ", headline)
+    assert re.search(r"\(95 % interval [\d.]+ to [\d.]+\), the mean of 3 networks\. ", headline)
     assert headline.endswith("Every image was tested once, in 3 folds.")
     for empty in (
         "What each technique",

@@ -31,7 +31,7 @@ def test_a_panel_is_added_by_a_row_and_a_template(
     monkeypatch.setattr(panels, "SECTIONS", SECTIONS | {"mistakes": added})
     own = jinja2.DictLoader({"panels/smallest.html": "<h3>Smallest: {{ smallest }}</h3>"})
     loader = jinja2.ChoiceLoader([jinja2.PackageLoader("convladder.report"), own])
-    monkeypatch.setattr(templating, "PackageLoader", lambda name: loader)
+    monkeypatch.setattr(templating.environment(), "loader", loader)
     run = make_run(tmp_path / "run", right=share_right(0.7, 60, 0))
     page = cl.Run(run.folder).report().read_text(encoding="utf-8")
     assert page.index("Confusion matrix") < page.index("<h3>Smallest: ")
