@@ -143,7 +143,7 @@ def test_where_the_next_network_lands_is_told(judged: cl.Climb) -> None:
     assert standing.next_network.low < min(standing.run_values)
     assert max(standing.run_values) < standing.next_network.high
     page = judged.report().read_text(encoding="utf-8")
-    assert page.count("If you train it once more, expect an accuracy of") == len(RUNGS)
+    assert page.count("If you train it once more, expect its accuracy to be") == len(RUNGS)
     row = judged.summary_table().set_index("rung").loc["same-padding"]
     assert (row["next_low"], row["next_high"]) == tuple(vars(standing.next_network).values())
 
