@@ -30,7 +30,7 @@ test: .venv/installed-dev
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 # what speaks of TensorFlow by name, or does not train, is left out
-JAX_TESTS := tests/system/jax/test_backend.py tests/system/jax/test_several_processes.py tests/integration/training/test_training.py tests/integration/training/test_rungs.py \
+JAX_TESTS := tests/system/jax/test_backend.py tests/integration/transfer/test_feature_bank.py tests/system/jax/test_several_processes.py tests/integration/training/test_training.py tests/integration/training/test_rungs.py \
 	tests/system/kill/test_resume.py benchmarks/tests/test_safety.py::test_killed_trainings_come_out_equal tests/integration/climb/test_climb.py tests/integration/training/test_gradcam.py tests/unit/training/test_augmentation_ops.py tests/unit/models/test_models.py
 
 test-jax: .venv/installed-dev

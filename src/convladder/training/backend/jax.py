@@ -72,7 +72,7 @@ def share_memory(array: Pixels) -> keras.Variable:
         images = jax.device_put(jax.dlpack.from_dlpack(np.asarray(array)), jax.local_devices()[0])
     else:
         images = jnp.asarray(array)
-    return keras.Variable(images, dtype="uint8", trainable=False, name=BANK)
+    return keras.Variable(images, dtype=array.dtype.name, trainable=False, name=BANK)
 
 
 def be_deterministic() -> None:
