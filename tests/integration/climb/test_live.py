@@ -40,6 +40,14 @@ def same_workers() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _hears_ctrl_c() -> Iterator[None]:
+    """Hear SIGINT, which a shell lets programs in the background ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def state_of(page: Path) -> str:
     found = re.search(r'data-state="(\w+)"', page.read_text(encoding="utf-8"))
     return found[1] if found else ""
