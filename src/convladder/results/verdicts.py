@@ -20,10 +20,11 @@ LEAST_CHANCE = 0.01  # less is not written as a number
 ALIKE = 1.25  # times as large, differences are told as one
 
 
-def in_words(found: Difference, metric: Metric) -> str:
-    """Return a verdict as people read it: an equality with its margin."""
+def in_words(found: Difference, metric: Metric, to: str = "") -> str:
+    """Return a verdict as people read it: an equality with its margin, and to what, if given."""
     if found.verdict == "equal" and found.margin:
-        return f"equal within ±{metric.write_size(found.margin)}"
+        equal = f"equal to {to}" if to else "equal"
+        return f"{equal} within ±{metric.write_size(found.margin)}"
     return found.verdict
 
 

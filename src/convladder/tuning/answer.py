@@ -52,8 +52,7 @@ def _verdict(test: SavedClimb) -> str:
         size = metric.write_size(found.difference)
         return f"are {found.verdict} than the default by {size} on {tested}{keep}"
     if found.verdict == "equal":
-        alike = verdicts.in_words(found, metric).replace("equal", "equal to the default")
-        return f"are {alike} on {tested}"
+        return f"are {verdicts.in_words(found, metric, to='the default')} on {tested}"
     if found.verdict == "undecided":
         return f"are not shown to be better than the default on {tested}"
     return "cannot be judged yet: one seed is not enough"

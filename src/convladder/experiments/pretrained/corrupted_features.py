@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ class CorruptedFeatures:
         stays = experiment.model.pretrained and experiment.train.frozen_share == 1
         return cls(images, experiment.model) if stays and images.kept else None
 
-    @property
+    @cached_property
     def place(self) -> tuple[Path | None, str]:
         """Where they are, and by what: the same for all that have the same."""
         return self.images.kept, extraction.key_of(extraction.about(self.model))

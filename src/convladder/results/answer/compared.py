@@ -60,9 +60,9 @@ def _of_several(claims: Sequence[Claim], reference: str) -> str:
         return f"{who_are(worse, len(claims))} worse than {reference}"
     found = {claim.difference.verdict for claim in claims}
     if found == {"equal"}:
-        alike = verdicts.in_words(claims[0].difference, claims[0].metric)
+        alike = verdicts.in_words(claims[0].difference, claims[0].metric, to=reference)
         names = [claim.name for claim in claims]
-        return f"{who_are(names, len(names))} {alike.replace('equal', f'equal to {reference}')}"
+        return f"{who_are(names, len(names))} {alike}"
     if found == {"no comparison"}:
         return f"Nothing can be compared with {reference}: too few seeds are there"
     return f"No difference from {reference} is shown"

@@ -46,8 +46,8 @@ def of_climb(climb: SavedClimb) -> Card:
 def of_run(run: SavedRun) -> Card:
     """Say what a single network is good for."""
     found, metric = estimate_of(run), run.experiment.judged_by
-    sentence = _how_good(found, metric, f"{found.images:,} test images")
-    return Card(f"Use {run.rung}", (sentence,), next_steps.bundle(run).command, AS_FILE)
+    told = _value_and_interval(found, metric, f"{found.images:,} test images")
+    return Card(f"Use {run.rung}", ((*told, "."),), next_steps.bundle(run).command, AS_FILE)
 
 
 def of_comparison(compared: RunComparison) -> Card:
@@ -79,17 +79,21 @@ def _why_of_groups(compared: RunComparison, best: GroupSummary) -> Iterator[Sent
 
 
 def _how_good_group(group: GroupSummary) -> Sentence:
-    *told, _ = _how_good(group.estimate, group.metric, group.tested, in_folds=bool(group.folds))
-    several = len(group.runs) > 1
-    return (*told, f"), the mean of {len(group.runs)} networks." if several else ").")
+    told = _value_and_interval(
+        group.estimate, group.metric, group.tested, in_folds=bool(group.folds)
+    )
+    networks = len(group.runs)
+    return (*told, f", the mean of {networks} networks." if networks > 1 else ".")
 
 
-def _how_good(found: Estimate, metric: Metric, tested: str, *, in_folds: bool = False) -> Sentence:
+def _value_and_interval(
+    found: Estimate, metric: Metric, tested: str, *, in_folds: bool = False
+) -> Sentence:
     if metric == ACCURACY:
         told: Sentence = (value(found, metric, tested), f" of {tested} right")
     else:
         told = (f"{metric.title[0].upper()}{metric.title[1:]} ", value(found, metric, tested))
-    return (*told, " (", interval(found, metric, in_folds=in_folds), ").")
+    return (*told, " (", interval(found, metric, in_folds=in_folds), ")")
 
 
 def _why(climb: SavedClimb, best: GroupSummary) -> Iterator[Sentence]:
